@@ -1,0 +1,55 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
+type Config struct {
+	MaxTasks     int   // calls queued or with a worker
+	MaxSchedules int   // schedules that have not come due
+	MaxNames     int   // different task names known at once
+	MaxBytes     int64 // bytes of options and nonces held, by capacity
+	WorkerNames  int   // names one worker may register; more are ignored
+	WorkerCredit int   // tasks one worker may ask for ahead; more are not counted
+	Losses       int   // workers a call may lose before it is given up: no task may take down every worker there is
+	FirePerStep  int   // schedules that one Tick may start; the rest follow at once, in further Ticks
+	Durable      bool  // a store answers with Committed: schedules are promised only then
+}
+
+// DefaultConfig is right for most. MaxBytes is for main to set: it depends on the machine.
+func DefaultConfig() Config {
+	return Config{
+		MaxTasks:     1_000_000,
+		MaxSchedules: 1_000_000,
+		MaxNames:     100_000,
+		MaxBytes:     1 << 30,
+		WorkerNames:  4096,
+		WorkerCredit: 1_000_000,
+		Losses:       5,
+		FirePerStep:  256,
+	}
+}
+
+// ErrConfig is returned when a configuration cannot work.
+var ErrConfig = errors.New("dispatch: bad configuration")
+
+func (c Config) validate() error {
+	for _, b := range []struct {
+		name string
+		v    int64
+	}{
+		{"MaxTasks", int64(c.MaxTasks)}, {"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
+		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
+		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
+	} {
+		if b.v < 1 {
+			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)
+		}
+	}
+	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<31 {
+		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, 1<<31)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package dispatch
+
+import "encoding/binary"
+
+// Conn addresses one connection for as long as the server runs: the event loop it lives on (8 bits), its slot in that
+// loop's table (24 bits) and the slot's generation (32 bits). It is a value, not a pointer: what is meant for a
+// connection that has gone finds another generation there and is dropped, so it can never reach a successor.
+// The zero Conn is nobody.
+type Conn uint64
+
+// MakeConn builds an address. loop is below 256, slot below 1<<24; generations start at 1.
+func MakeConn(loop int, slot, generation uint32) Conn {
+	return Conn(uint64(loop)<<56 | uint64(slot&0xffffff)<<32 | uint64(generation))
+}
+
+// Loop is the index of the event loop that the connection lives on.
+func (c Conn) Loop() int { return int(c >> 56) }
+
+// Slot is the connection's place in its loop's table.
+func (c Conn) Slot() uint32 { return uint32(c>>32) & 0xffffff }
+
+// Generation tells apart the connections that had the same slot.
+func (c Conn) Generation() uint32 { return uint32(c) }
+
+// Now is one reading of both clocks, in milliseconds. Mono never goes back and measures how long something took; Wall
+// is Unix time and may be set by people at any moment.
+type Now struct{ Mono, Wall int64 }
+
+// Span is a part of a batch's bytes. It holds no pointer, so a queue of events is nothing to the garbage collector.
+type Span struct{ Off, Len uint32 }
+
+// Of returns the bytes meant, with a capacity that ends where they end. The zero Span is nil.
+func (s Span) Of(base []byte) []byte {
+	if s == (Span{}) {
+		return nil
+	}
+	return base[s.Off : s.Off+s.Len : s.Off+s.Len]
+}
+
+// Token names one hand-out of a task (the worker's nonce) or one schedule (its id): a slot of the dispatcher's table
+// and 64 random bits that are drawn anew each time. It looks up without hashing and cannot be guessed.
+type Token struct {
+	Secret uint64
+	Slot   uint32
+}
+
+// TokenLen is the length of a token as text: 8 and 16 hexadecimal digits.
+const TokenLen = 24
+
+// Kind says what an [Event] is.
+type Kind uint8
+
+// The events. The comment names the fields that each uses beside Kind.
+const (
+	_ Kind = iota
+
+	// From producers.
+	RunTask        // Name, Nonce, Seq, Body: run a task now. Body is its options as JSON
+	ScheduleTask   // the same, and At: run it at a wall time
+	UnscheduleTask // Token, Nonce, Seq: forget a schedule
+	ListTasks      // Nonce, Seq: which names have workers
+
+	// From workers.
+	RegisterTask // Name: can do this
+	GetTask      // Count: ready for so many more tasks
+	SendResult   // Token, Body; Count: done, and ready for so many more. An undefined result has the zero Span
+
+	// Of a connection, from its event loop.
+	Block   // it does not read what it is sent: hand it no more tasks
+	Unblock // it reads again
+	Gone    // it has ended; the last event of its Conn
+
+	// Of the server. The connection is zero.
+	Tick   // time has passed: run what is due
+	Report // append Stats to the batch
+	Drain  // refuse new work from now on
+	Stop   // answer every waiting call with a refusal; nothing is handed out any more
+
+	// From the store.
+	Committed    // Seq: every record up to this number is durable
+	CommitFailed // Seq: no record after this number ever will be
+	Loaded       // Seq: the answer to that Load; Count is 1 if it was found
+)
+
+// Event is one thing that happened, as the dispatcher takes it. It points nowhere: its spans are parts of the bytes
+// that its batch came with.
+type Event struct {
+	Kind  Kind
+	Count uint32 // credits, or a truth value
+	Seq   uint64 // over HTTP, which request of its connection is to be answered; 0 over WebSocket
+	Name  Span
+	Nonce Span // a producer's, as JSON; the zero Span is none
+	Body  Span
+	At    int64 // wall clock, milliseconds of Unix time
+	Token Token
+}
+
+// Append appends the token's text.
+func (t Token) Append(dst []byte) []byte {
+	var b [TokenLen]byte
+	hex8(b[0:8], t.Slot)
+	hex8(b[8:16], uint32(t.Secret>>32))
+	hex8(b[16:24], uint32(t.Secret))
+	return append(dst, b[:]...)
+}
+
+// ParseToken reads a token's text: exactly 24 lower-case hexadecimal digits.
+func ParseToken(b []byte) (Token, bool) {
+	if len(b) != TokenLen {
+		return Token{}, false
+	}
+	slot, ok0 := unhex8(b[0:8])
+	hi, ok1 := unhex8(b[8:16])
+	lo, ok2 := unhex8(b[16:24])
+	return Token{Slot: slot, Secret: uint64(hi)<<32 | uint64(lo)}, ok0 && ok1 && ok2
+}
+
+// hex8 writes v as eight digits without a table or a loop: the nibbles are spread one a byte, then each is made a
+// digit, and those above nine are moved on to the letters.
+func hex8(dst []byte, v uint32) {
+	x := uint64(v)
+	x = (x&0xffff0000)<<16 | x&0xffff
+	x = (x&0x0000ff000000ff00)<<8 | x&0x000000ff000000ff
+	x = (x&0x00f000f000f000f0)<<4 | x&0x000f000f000f000f
+	over := ((x + 0x0606060606060606) >> 4) & 0x0101010101010101
+	x += 0x3030303030303030 + over*('a'-'0'-10)
+	binary.BigEndian.PutUint64(dst, x)
+}
+
+func unhex8(b []byte) (v uint32, ok bool) {
+	for _, c := range b[:8] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		v = v<<4 | uint32(c)
+	}
+	return v, true
+}
