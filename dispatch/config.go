@@ -26,7 +26,7 @@ func DefaultConfig() Config {
 		MaxNames:     100_000,
 		MaxBytes:     1 << 30,
 		WorkerNames:  4096,
-		WorkerCredit: 1_000_000,
+		WorkerCredit: 65_536,
 		Losses:       5,
 		FirePerStep:  256,
 	}
@@ -50,6 +50,9 @@ func (c Config) validate() error {
 	}
 	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<31 {
 		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, 1<<31)
+	}
+	if c.Losses > 255 {
+		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)
 	}
 	return nil
 }

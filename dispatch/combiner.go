@@ -1,0 +1,163 @@
+package dispatch
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Sink is where the effects of a combiner's run go: each goroutine that submits brings its own. Its methods are called
+// while that goroutine holds the dispatcher, so no two sinks are ever called at once.
+type Sink interface {
+	// Begin is called once the dispatcher is held, before any Deliver of this run.
+	Begin()
+	// Deliver is called with what one input came to. Nothing of it may be kept.
+	Deliver(b *Batch)
+	// End is called before the dispatcher is let go. sleep is what Dispatcher.Sleep said.
+	End(sleep int64)
+	// Left is called after the dispatcher was let go, if inputs wait that nobody is about to look at: somebody must call
+	// Combiner.Help soon.
+	Left()
+}
+
+// Combiner lets many goroutines share one dispatcher without a lock and without handing over to a goroutine of its own:
+// each pushes what it has into a ring, and whoever finds the dispatcher idle runs it for all (flat combining: Hendler,
+// Incze, Shavit and Tzafrir, SPAA 2010).
+//
+// Why nothing is left lying: an input is published before its pusher tries to take the dispatcher, and a holder looks at
+// the ring after it let go. All of these are sequentially consistent. So if the pusher's try failed, the holder's letting
+// go came after it, and its look afterwards finds the input. A holder that stops for having done enough says so, after it
+// let go, to its sink, which wakes somebody.
+type Combiner struct {
+	ring  *Ring
+	d     *Dispatcher
+	clock func() Now
+	batch Batch
+	_     [64]byte
+	held  atomic.Bool
+	_     [64]byte
+}
+
+// enough is how many events of others one call runs, beyond the caller's own.
+const enough = 256
+
+// NewCombiner shares d. size is how many inputs may wait in the ring. clock must be safe for concurrent use.
+func NewCombiner(d *Dispatcher, size int, clock func() Now) *Combiner {
+	return &Combiner{ring: newRing(size), d: d, clock: clock}
+}
+
+// Submit passes an input on, in order with everything this goroutine submitted before. If the dispatcher is idle, the
+// input has been dealt with when Submit returns, together with what others left; otherwise it was copied. Either way
+// the caller may use its bytes again. It reports false, and took nothing, if the ring is full.
+func (c *Combiner) Submit(in Input, sink Sink) bool {
+	if !c.held.CompareAndSwap(false, true) {
+		own := own(in)
+		if _, ok := c.ring.push(own.input(in.From), own); !ok {
+			own.free()
+			return false
+		}
+		c.Help(sink)
+		return true
+	}
+	extra := 0
+	pos, ok := c.ring.push(in, nil)
+	if ok {
+		extra = c.run(sink, pos+1, &in, 0)
+	} else { // full: make room for the next
+		extra = c.run(sink, 0, nil, 0)
+	}
+	c.lookAgain(sink, extra)
+	return ok
+}
+
+// Help runs what waits, unless somebody else is at it.
+func (c *Combiner) Help(sink Sink) { c.lookAgain(sink, 0) }
+
+// lookAgain runs what waits until nothing does, somebody else is at it, or enough has been done.
+func (c *Combiner) lookAgain(sink Sink, extra int) {
+	for c.ring.waiting() {
+		if extra >= enough {
+			sink.Left()
+			return
+		}
+		if !c.held.CompareAndSwap(false, true) {
+			return
+		}
+		extra = c.run(sink, 0, nil, extra)
+	}
+}
+
+// run takes inputs up to the position until, whatever it costs, and then others' until extra events are enough; then it
+// lets the dispatcher go. mine is the caller's own input, whose bytes are borrowed, at position until-1.
+func (c *Combiner) run(sink Sink, until uint64, mine *Input, extra int) int {
+	sink.Begin()
+	now := c.clock()
+	for {
+		cell, pos := c.ring.next()
+		if cell == nil {
+			if mine != nil && pos < until {
+				c.keep(mine, until-1)
+			}
+			break
+		}
+		if pos >= until {
+			if extra >= enough {
+				break
+			}
+			extra += len(cell.in.Events)
+		}
+		c.step(now, cell, sink)
+		c.ring.drop(cell, pos)
+	}
+	sink.End(c.d.Sleep(now))
+	c.held.Store(false)
+	return extra
+}
+
+// keep makes an input's bytes its own where it stands in the ring: it lies behind a cell that somebody has claimed and
+// not published yet, so it has to wait, and its bytes are about to be used again. Only the holder reads cells, so it may
+// exchange them.
+func (c *Combiner) keep(mine *Input, pos uint64) {
+	own := own(*mine)
+	cell := &c.ring.cells[pos&c.ring.mask]
+	cell.in, cell.own = own.input(mine.From), own
+}
+
+func (c *Combiner) step(now Now, cell *cell, sink Sink) {
+	in := &cell.in
+	for i := range in.Events {
+		c.d.Step(now, in.From, &in.Events[i], in.Base, &c.batch)
+	}
+	if len(c.batch.Effects) > 0 || c.batch.Stats != nil || len(c.batch.Records) > 0 || len(c.batch.Loads) > 0 {
+		sink.Deliver(&c.batch)
+		c.batch.Reset()
+	}
+	if cell.own != nil {
+		cell.own.free()
+	}
+}
+
+// owned is a copy of an input, for as long as it waits in the ring.
+type owned struct {
+	base   []byte
+	events []Event
+}
+
+var ownedPool = sync.Pool{New: func() any { return new(owned) }}
+
+// ownedKept is the largest buffer that goes back to the pool; larger ones are rare and left to the collector.
+const ownedKept = 128 << 10
+
+func own(in Input) *owned {
+	o := ownedPool.Get().(*owned)
+	o.base = append(o.base[:0], in.Base...)
+	o.events = append(o.events[:0], in.Events...)
+	return o
+}
+
+func (o *owned) input(from Conn) Input { return Input{From: from, Base: o.base, Events: o.events} }
+
+func (o *owned) free() {
+	if cap(o.base) <= ownedKept {
+		ownedPool.Put(o)
+	}
+}

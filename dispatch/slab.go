@@ -1,0 +1,213 @@
+package dispatch
+
+import "math/bits"
+
+// slab owns the bytes that tasks keep: their options and nonces. A million queued payloads would be a million objects
+// for the garbage collector to visit, so they live in pages of equal blocks, one size a page, and a task holds a block's
+// number instead of a pointer. Sizes go up in steps of a half power of two (32, 48, 64, 96, …), so that at most a third
+// of a block is idle. What is larger than the largest size gets a page of its own.
+//
+// A page whose blocks are all free is given back to the runtime, but for one of each size: a queue that swings about
+// empty does not allocate a page at each swing.
+type slab struct {
+	limit int64 // bytes of pages, at most
+	held  int64 // bytes of pages now
+	pages []slabPage
+	spare []uint32          // numbers of pages given back
+	part  [slabSizes]uint32 // first page of a size with a free block, number+1
+	empty [slabSizes]uint32 // how many pages of a size are wholly free
+	later []block           // freed, but still readable until reuse
+}
+
+type slabPage struct {
+	buf        []byte
+	size       uint32 // of a block
+	class      int8   // index of the size; -1 for a page of its own
+	used       uint32 // blocks taken
+	carved     uint32 // blocks that were ever taken
+	free       uint32 // offset+1 of the first block on the free list, which is threaded through the blocks
+	prev, next uint32 // pages of the same size with a free block, number+1
+	listed     bool
+}
+
+// block is a place in the slab. The zero block is none.
+type block struct{ page, off uint32 }
+
+const (
+	slabPageSize = 64 << 10
+	slabLargest  = 8 << 10
+	slabSizes    = 17 // 32, 48, 64, … 8192
+)
+
+// slabClass is the index of the smallest size that holds n bytes; n is at most slabLargest.
+func slabClass(n int) int {
+	if n <= 32 {
+		return 0
+	}
+	top := bits.Len32(uint32(n - 1)) // n is in (2^(top-1), 2^top]
+	class := (top - 5) * 2
+	if n <= 3<<(top-2) {
+		class--
+	}
+	return class
+}
+
+func slabSize(class int) uint32 {
+	if class%2 == 0 {
+		return 32 << (class / 2)
+	}
+	return 48 << (class / 2)
+}
+
+// put copies a and then b into a block. It reports false if that would take more memory than the limit.
+func (s *slab) put(a, b []byte) (block, bool) {
+	n := len(a) + len(b)
+	if n == 0 {
+		return block{}, true
+	}
+	at, ok := s.take(n)
+	if !ok {
+		return block{}, false
+	}
+	buf := s.bytes(at, n)
+	copy(buf[copy(buf, a):], b)
+	return at, true
+}
+
+// bytes are the first n bytes of a block.
+func (s *slab) bytes(b block, n int) []byte {
+	if n == 0 {
+		return nil
+	}
+	return s.pages[b.page-1].buf[b.off : int(b.off)+n : int(b.off)+n]
+}
+
+// release gives a block back once nobody can read it any more: at the next settle.
+func (s *slab) release(b block) {
+	if b.page != 0 {
+		s.later = append(s.later, b)
+	}
+}
+
+// settle makes what was released free for use. It is called when the effects that may still show those bytes have been
+// delivered.
+func (s *slab) settle() {
+	for _, b := range s.later {
+		s.give(b)
+	}
+	s.later = s.later[:0]
+}
+
+func (s *slab) take(n int) (block, bool) {
+	if n > slabLargest {
+		return s.takeLarge(n)
+	}
+	class := slabClass(n)
+	num := s.part[class]
+	if num == 0 {
+		if num = s.grow(slabPageSize, class); num == 0 {
+			return block{}, false
+		}
+		s.empty[class]++
+		s.list(num)
+	}
+	p := &s.pages[num-1]
+	var off uint32
+	if p.free != 0 {
+		off = p.free - 1
+		p.free = le32(p.buf[off:])
+	} else {
+		off = p.carved * p.size
+		p.carved++
+	}
+	if p.used == 0 {
+		s.empty[class]--
+	}
+	p.used++
+	if p.free == 0 && (p.carved+1)*p.size > slabPageSize {
+		s.unlist(num)
+	}
+	return block{num, off}, true
+}
+
+func (s *slab) takeLarge(n int) (block, bool) {
+	num := s.grow((n+4095)&^4095, -1)
+	return block{num, 0}, num != 0
+}
+
+func (s *slab) give(b block) {
+	p := &s.pages[b.page-1]
+	if p.class < 0 {
+		s.drop(b.page)
+		return
+	}
+	putLE32(p.buf[b.off:], p.free)
+	p.free = b.off + 1
+	p.used--
+	if !p.listed {
+		s.list(b.page)
+	}
+	if p.used == 0 {
+		if s.empty[p.class]++; s.empty[p.class] > 1 {
+			s.empty[p.class]--
+			s.unlist(b.page)
+			s.drop(b.page)
+		}
+	}
+}
+
+// grow makes a page and returns its number, or 0 if the limit forbids it.
+func (s *slab) grow(size, class int) uint32 {
+	if s.held+int64(size) > s.limit {
+		return 0
+	}
+	s.held += int64(size)
+	p := slabPage{buf: make([]byte, size), class: int8(class), used: 0}
+	if class >= 0 {
+		p.size = slabSize(class)
+	}
+	if k := len(s.spare); k > 0 {
+		num := s.spare[k-1]
+		s.spare = s.spare[:k-1]
+		s.pages[num-1] = p
+		return num
+	}
+	s.pages = append(s.pages, p)
+	return uint32(len(s.pages))
+}
+
+func (s *slab) drop(num uint32) {
+	s.held -= int64(len(s.pages[num-1].buf))
+	s.pages[num-1] = slabPage{}
+	s.spare = append(s.spare, num)
+}
+
+func (s *slab) list(num uint32) {
+	p := &s.pages[num-1]
+	p.listed, p.prev, p.next = true, 0, s.part[p.class]
+	if p.next != 0 {
+		s.pages[p.next-1].prev = num
+	}
+	s.part[p.class] = num
+}
+
+func (s *slab) unlist(num uint32) {
+	p := &s.pages[num-1]
+	if p.prev != 0 {
+		s.pages[p.prev-1].next = p.next
+	} else {
+		s.part[p.class] = p.next
+	}
+	if p.next != 0 {
+		s.pages[p.next-1].prev = p.prev
+	}
+	p.listed, p.prev, p.next = false, 0, 0
+}
+
+func le32(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+func putLE32(b []byte, v uint32) {
+	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+}

@@ -1,0 +1,157 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+)
+
+// worker returns the worker that a connection is, made at its first word as one.
+func (d *Dispatcher) worker(c Conn) *worker {
+	p := d.peer(c)
+	if p.worker == nil {
+		p.worker = &worker{conn: c, blocked: p.blocked}
+		d.stats.Workers++
+	}
+	return p.worker
+}
+
+// register adds a name to those that a worker can do.
+func (d *Dispatcher) register(from Conn, text []byte, out *Batch) {
+	w := d.worker(from)
+	if len(w.names) >= d.cfg.WorkerNames {
+		return
+	}
+	num := d.nameOf(from, text)
+	if num == 0 {
+		return
+	}
+	at, known := slices.BinarySearch(w.names, num)
+	if known {
+		return
+	}
+	w.names = slices.Insert(w.names, at, num)
+	d.names.all[num].refs++
+	d.names.staffed(num, 1)
+	d.listed = false
+	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
+	d.serve(w, out)
+}
+
+// credit makes a worker ready for so many more tasks.
+func (d *Dispatcher) credit(from Conn, count uint32, out *Batch) {
+	w := d.worker(from)
+	w.credit = min(w.credit+int(count), d.cfg.WorkerCredit)
+	d.serve(w, out)
+}
+
+// block keeps tasks from a connection that does not read, until it does.
+func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
+	p := d.peer(from)
+	p.blocked = blocked
+	w := p.worker
+	if w == nil {
+		return
+	}
+	w.blocked = blocked
+	if blocked && w.class != nil {
+		w.class.notReady(w)
+	}
+	d.serve(w, out)
+}
+
+// serve gives a worker the oldest tasks it can do, and lets it wait for more with the credit that is left.
+func (d *Dispatcher) serve(w *worker, out *Batch) {
+	if w.credit == 0 || w.blocked || len(w.names) == 0 || d.stopped {
+		return
+	}
+	if w.class == nil {
+		d.joinClass(w)
+	}
+	for w.credit > 0 {
+		n := w.class.oldest(&d.tasks)
+		if n == nil {
+			w.class.isReady(w)
+			return
+		}
+		slot := n.queue.head
+		n.queue.remove(&d.tasks, slot)
+		n.queued--
+		d.stats.Queued--
+		d.handOut(w, slot, d.tasks.at(slot), n, out)
+	}
+}
+
+// gone forgets a connection. If it was a worker, its tasks go back to where they were in line.
+func (d *Dispatcher) gone(from Conn, out *Batch) {
+	p := d.peer(from)
+	w := p.worker
+	*p = peer{}
+	if w == nil {
+		return
+	}
+	d.stats.Workers--
+	d.leaveClass(w)
+	d.takeBack(w, out)
+	for _, num := range w.names {
+		d.names.staffed(num, -1)
+		d.names.drop(num)
+	}
+	d.listed = d.listed && len(w.names) == 0
+}
+
+// takeBack finds another worker, or the old place in line, for each task that a worker held. The oldest come first, so
+// that a worker who waits for several names gets the oldest of them.
+func (d *Dispatcher) takeBack(w *worker, out *Batch) {
+	d.lost = d.lost[:0]
+	for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
+		d.lost = append(d.lost, slot)
+	}
+	slices.SortFunc(d.lost, func(a, b uint32) int {
+		return cmp.Compare(d.tasks.at(a).place, d.tasks.at(b).place)
+	})
+	d.sweeps++
+	for _, slot := range d.lost {
+		t := d.tasks.at(slot)
+		t.next, t.prev, t.holder, t.secret = 0, 0, 0, 0
+		d.stats.Leased--
+		if t.losses++; int(t.losses) >= d.cfg.Losses {
+			d.stats.GivenUp++
+			d.giveUp(slot, t, WorkersLost, out)
+			continue
+		}
+		d.stats.Requeued++
+		n := d.names.all[t.name]
+		if w := n.spare(); w != nil && !d.stopped {
+			d.handOut(w, slot, t, n, out)
+			continue
+		}
+		d.requeue(slot, t, n)
+	}
+}
+
+// requeue puts a task back into the queue that it came from, by its old place in line. Those of one sweep come in that
+// order, so each looks for its place from the one before: only tasks that came back earlier can be ahead of it.
+func (d *Dispatcher) requeue(slot uint32, t *task, n *name) {
+	after := uint32(0)
+	if n.sweep == d.sweeps {
+		after = n.cursor
+	}
+	for {
+		next := n.queue.head
+		if after != 0 {
+			next = d.tasks.at(after).next
+		}
+		if next == 0 || d.tasks.at(next).place > t.place {
+			break
+		}
+		after = next
+	}
+	t.state = queued
+	d.stats.Queued++
+	n.queued++
+	n.queue.insertAfter(&d.tasks, after, slot)
+	n.sweep, n.cursor = d.sweeps, slot
+	if after == 0 {
+		n.headFell(t.place)
+	}
+}
