@@ -14,6 +14,8 @@ type Sink interface {
 	Deliver(b *Batch)
 	// End is called before the dispatcher is let go. sleep is what Dispatcher.Sleep said.
 	End(sleep int64)
+	// Panicked is called when running an input of that connection panicked. What the input came to is not delivered.
+	Panicked(from Conn, p any)
 	// Left is called after the dispatcher was let go, if inputs wait that nobody is about to look at: somebody must call
 	// Combiner.Help soon.
 	Left()
@@ -122,8 +124,15 @@ func (c *Combiner) keep(mine *Input, pos uint64) {
 	cell.in, cell.own = own.input(mine.From), own
 }
 
+// step runs one input. A panic costs the connection that it came from, not the server.
 func (c *Combiner) step(now Now, cell *cell, sink Sink) {
 	in := &cell.in
+	defer func() {
+		if p := recover(); p != nil {
+			c.batch.Reset()
+			sink.Panicked(in.From, p)
+		}
+	}()
 	for i := range in.Events {
 		c.d.Step(now, in.From, &in.Events[i], in.Base, &c.batch)
 	}

@@ -1,6 +1,10 @@
 package dispatch
 
-import "workman/schedule"
+import (
+	"unsafe"
+
+	"workman/schedule"
+)
 
 // state says where a task is; each state but free has one list or wheel that holds the task.
 type state uint8
@@ -31,6 +35,8 @@ type task struct {
 }
 
 const taskPage = 4096 // tasks a page
+
+const taskSize = unsafe.Sizeof(task{})
 
 // table is where tasks live, in pages so that growing moves none of them. Slot 0 is never used: it means no task.
 type table struct {

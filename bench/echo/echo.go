@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/gobwas/ws"
+
+	"workman/protocol"
+)
+
+// echo answers everything with itself.
+type echo struct{ quiet }
+
+func (echo) Request(s *protocol.Session, r *protocol.Request) {
+	s.Respond(r.Seq, protocol.Answer{Status: 200, Type: "application/octet-stream", Body: r.Body.Of(r.Base)})
+}
+
+func (echo) Upgrade(*protocol.Session, *protocol.Request) bool { return true }
+
+func (echo) Message(s *protocol.Session, m protocol.WSMessage) {
+	op := ws.OpBinary
+	if m.Text {
+		op = ws.OpText
+	}
+	s.Send(op, m.At.Of(m.Base))
+}
+
+// quiet has nothing to do at the other moments of a service's life.
+type quiet struct{}
+
+func (quiet) Ended(*protocol.Session)         {}
+func (quiet) Flush()                          {}
+func (quiet) Woken()                          {}
+func (quiet) SetSlow(*protocol.Session, bool) {}

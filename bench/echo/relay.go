@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+
+	"workman/protocol"
+)
+
+// relay passes tasks from producers to workers in turn, and results back. It knows the messages by their first bytes
+// and their fields by their positions, which are those that this repository's bench sends:
+//
+//	{"action":"RunTask","name":"work","nonce":"NNNNNNNN","options":O}      producer
+//	{"name":"work","options":O,"nonce":"PPPPPPPPNNNNNNNNSSSSSSSS"}         to a worker
+//	{"action":"SendResult","nonce":"PPPPPPPPNNNNNNNNSSSSSSSS","result":R}  worker
+//	{"nonce":"NNNNNNNN","result":R}                                        to the producer
+//
+// P is the producer's number and S the request's on its connection, in hexadecimal; both are only for the way back.
+type relay struct {
+	quiet
+	producers []*protocol.Session
+	workers   []*protocol.Session
+	turn      int
+	early     []task // that came before the first worker
+}
+
+type task struct{ options, nonce []byte }
+
+const (
+	taskHead   = `{"name":"work","options":`
+	taskNonce  = `,"nonce":"`
+	taskEnd    = `"}`
+	runHead    = `{"action":"RunTask","name":"work","nonce":"`
+	runOptions = `","options":`
+	sendHead   = `{"action":"SendResult","nonce":"`
+	sendResult = `","result":`
+	answerHead = `{"nonce":"`
+	nonceLen   = 8
+	tokenLen   = 24
+)
+
+const isWorker = 1 << 31 // in Session.Tag
+
+func newRelay() *relay { return &relay{} }
+
+func (r *relay) Upgrade(s *protocol.Session, q *protocol.Request) bool {
+	if string(q.Path) == "/worker" {
+		s.Tag = isWorker
+	} else {
+		r.enter(s)
+	}
+	return true
+}
+
+// enter gives a producer its number, from 1.
+func (r *relay) enter(s *protocol.Session) {
+	r.producers = append(r.producers, s)
+	s.Tag = uint32(len(r.producers))
+}
+
+// Request passes on a POST of a task, which has no nonce of its own.
+func (r *relay) Request(s *protocol.Session, q *protocol.Request) {
+	if s.Tag == 0 {
+		r.enter(s)
+	}
+	var token [tokenLen]byte
+	r.pass(q.Body.Of(q.Base), r.token(&token, s.Tag, []byte("--------"), uint32(q.Seq)))
+}
+
+func (r *relay) token(t *[tokenLen]byte, producer uint32, nonce []byte, seq uint32) []byte {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], producer)
+	hex.Encode(t[:8], b[:])
+	copy(t[8:16], nonce)
+	binary.BigEndian.PutUint32(b[:], seq)
+	hex.Encode(t[16:], b[:])
+	return t[:]
+}
+
+func (r *relay) Message(s *protocol.Session, m protocol.WSMessage) {
+	p := m.At.Of(m.Base)
+	if s.Tag == isWorker {
+		switch {
+		case bytes.HasPrefix(p, []byte(sendHead)) && len(p) > len(sendHead)+tokenLen+len(sendResult):
+			p = p[len(sendHead):]
+			r.answer(p[:tokenLen], p[tokenLen+len(sendResult):len(p)-1])
+		case bytes.HasPrefix(p, []byte(`{"action":"Reg`)):
+			r.workers = append(r.workers, s)
+			for _, t := range r.early {
+				r.pass(t.options, t.nonce)
+			}
+			r.early = nil
+		}
+		return
+	}
+	if len(p) > len(runHead)+nonceLen+len(runOptions) && bytes.HasPrefix(p, []byte(runHead)) {
+		p = p[len(runHead):]
+		var token [tokenLen]byte
+		r.pass(p[nonceLen+len(runOptions):len(p)-1], r.token(&token, s.Tag, p[:nonceLen], 0))
+	}
+}
+
+// pass sends a task to the worker whose turn it is.
+func (r *relay) pass(options, token []byte) {
+	if len(r.workers) == 0 {
+		r.early = append(r.early, task{bytes.Clone(options), bytes.Clone(token)})
+		return
+	}
+	if r.turn++; r.turn >= len(r.workers) {
+		r.turn = 0
+	}
+	w := r.workers[r.turn]
+	if w.Text(len(taskHead) + len(options) + len(taskNonce) + len(token) + len(taskEnd)) {
+		out := append(append(w.Out, taskHead...), options...)
+		out = append(append(append(out, taskNonce...), token...), taskEnd...)
+		w.Out = out
+	}
+}
+
+// answer sends a result to the producer that its token names.
+func (r *relay) answer(token, result []byte) {
+	var b [8]byte
+	if _, err := hex.Decode(b[:4], token[:8]); err != nil {
+		return
+	}
+	if _, err := hex.Decode(b[4:], token[16:]); err != nil {
+		return
+	}
+	n := int(binary.BigEndian.Uint32(b[:4]))
+	if n < 1 || n > len(r.producers) {
+		return
+	}
+	p := r.producers[n-1]
+	if !p.IsWebSocket() {
+		p.Respond(uint64(binary.BigEndian.Uint32(b[4:])), protocol.Answer{Status: 200, Type: "application/json", Body: result})
+		return
+	}
+	if p.Text(len(answerHead) + nonceLen + len(sendResult) + len(result) + 1) {
+		out := append(append(p.Out, answerHead...), token[8:16]...)
+		p.Out = append(append(append(out, sendResult...), result...), '}')
+	}
+}
+
+// Ended takes a worker out; producers' numbers are not used again.
+func (r *relay) Ended(s *protocol.Session) {
+	for i, w := range r.workers {
+		if w == s {
+			r.workers = append(r.workers[:i], r.workers[i+1:]...)
+			return
+		}
+	}
+}

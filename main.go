@@ -1,0 +1,178 @@
+// Workman is a task server: web backends and WebSocket producers hand it tasks, workers pull them when they are ready,
+// and results go back to whoever asked.
+package main
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"workman/dispatch"
+	"workman/reactor"
+)
+
+func main() {
+	var o options
+	kong.Parse(&o,
+		kong.Name("workman"),
+		kong.Description(about),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Vars(o.defaults()),
+	)
+	log := o.logger(os.Stderr)
+	if err := run(o, log); err != nil {
+		log.Error("workman cannot go on", "error", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until a signal asks for the end: the first drains, a second ends at once.
+func run(o options, log *slog.Logger) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	s, err := start(o, log)
+	if err != nil {
+		return err
+	}
+	log.Info("workman is listening", "addresses", addresses(s.server), "pid", os.Getpid())
+	if !s.server.Loopback() {
+		log.Warn("other machines can reach this server, and whoever reaches it may run and take tasks: it has no tokens yet; "+
+			"put a firewall or a proxy that authenticates in front, or leave HOST at localhost", "host", o.Host)
+	}
+	if !s.report(signals) {
+		return s.end()
+	}
+	return nil
+}
+
+// service is a running workman.
+type service struct {
+	o      options
+	log    *slog.Logger
+	server *reactor.Server
+	tasks  *reactor.Tasks
+}
+
+// start wires the rooms together.
+func start(o options, log *slog.Logger) (*service, error) {
+	seed := [32]byte{}
+	if _, err := cryptorand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("read random bytes for the tokens: %w", err)
+	}
+	clock := newClock()
+	dispatcher, err := dispatch.New(o.dispatch(), rand.NewChaCha8(seed), clock())
+	if err != nil {
+		return nil, err
+	}
+	tasks := reactor.NewTasks(dispatch.NewCombiner(dispatcher, ringSize, clock), clock,
+		func(what string, p any, stack string) {
+			log.Error("a panic in the dispatcher was survived", "while", what, "panic", p, "stack", stack)
+		})
+	cfg, err := o.reactor(log)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Serve = tasks.Serve
+	server, err := reactor.Listen(cfg)
+	if err != nil {
+		return nil, err
+	}
+	tasks.Start()
+	return &service{o: o, log: log, server: server, tasks: tasks}, nil
+}
+
+// ringSize is how many reads may wait for the dispatcher.
+const ringSize = 4096
+
+// newClock reads both clocks at once.
+func newClock() func() dispatch.Now {
+	began := time.Now()
+	return func() dispatch.Now {
+		now := time.Now()
+		return dispatch.Now{Mono: now.Sub(began).Milliseconds(), Wall: now.UnixMilli()}
+	}
+}
+
+// end drains: no new connections and no new work; what was accepted gets its answer, until the deadline or a second
+// signal; then those who still wait are told, and connections are closed in good order.
+func (s *service) end() error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGTERM, syscall.SIGINT)
+	ctx, cancel := context.WithTimeout(context.Background(), s.o.Drain)
+	defer cancel()
+	go func() {
+		select {
+		case <-again:
+			s.log.Warn("second signal: ending at once")
+			os.Exit(130)
+		case <-ctx.Done():
+		}
+	}()
+	s.log.Info("draining: refusing new work, finishing what runs", "deadline", s.o.Drain)
+	s.server.StopListening()
+	err := s.tasks.Drain(ctx)
+	s.server.Finish(true)
+	left, err2 := s.untilIdle(ctx)
+	last, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	defer stop()
+	err = errors.Join(err, err2, s.tasks.Stop(last))
+	s.server.Finish(false)
+	s.untilClosed(last)
+	s.tasks.Close()
+	err = errors.Join(err, s.server.Close())
+	s.log.Info("workman has ended", "unfinished", left.Queued+left.Leased, "schedules forgotten", left.Schedule)
+	return err
+}
+
+// untilIdle waits until nothing is queued or with a worker, or the deadline.
+func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
+	every := time.NewTicker(20 * time.Millisecond)
+	defer every.Stop()
+	var last dispatch.Stats
+	for {
+		stats, err := s.tasks.Stats(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return last, nil
+		}
+		if err != nil {
+			return last, err
+		}
+		if last = stats; stats.Queued+stats.Leased == 0 {
+			return last, nil
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return last, nil
+		}
+	}
+}
+
+func (s *service) untilClosed(ctx context.Context) {
+	every := time.NewTicker(5 * time.Millisecond)
+	defer every.Stop()
+	for s.server.Conns() > 0 {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func addresses(s *reactor.Server) (all []string) {
+	for _, a := range s.Addrs() {
+		all = append(all, "http://"+a.String())
+	}
+	return all
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/alecthomas/kong"
+
+	"workman/dispatch"
+	"workman/reactor"
+)
+
+const about = "A task server. Producers POST tasks or send them over a WebSocket (/websocket), workers take them over a " +
+	"WebSocket (/worker) when they are ready, and results go back to whoever asked."
+
+// options are what a user can set, by flag or by environment.
+type options struct {
+	Host    string   `default:"localhost" env:"HOST" placeholder:"ADDRESS" help:"Address to listen on. localhost is 127.0.0.1 and ::1; 0.0.0.0 is every address of the machine: anybody who reaches it can then run tasks ($$HOST)."`
+	Port    int      `default:"9999" env:"PORT" placeholder:"N" help:"Port to listen on ($$PORT)."`
+	Hosts   []string `env:"WORKMAN_HOSTS" placeholder:"NAME,…" help:"Names, beside localhost and addresses, by which clients and browsers may call the server: what a proxy in front sends as Host ($$WORKMAN_HOSTS)."`
+	Origins []string `env:"WORKMAN_ORIGINS" placeholder:"URL,…" help:"Web origins whose pages may use the server, beside its own: https://app.example.com ($$WORKMAN_ORIGINS)."`
+
+	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" placeholder:"TIME" help:"After SIGTERM, how long running tasks may take to finish ($$WORKMAN_DRAIN)."`
+	Loops int           `default:"${loops}" env:"WORKMAN_LOOPS" placeholder:"N" help:"Event loops; 0 for what suits the machine ($$WORKMAN_LOOPS)."`
+
+	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" placeholder:"N" help:"Tasks waiting or running at once ($$WORKMAN_MAX_TASKS)."`
+	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" placeholder:"N" help:"Tasks scheduled for later at once ($$WORKMAN_MAX_SCHEDULES)."`
+	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" placeholder:"N" help:"Different task names in use at once ($$WORKMAN_MAX_NAMES)."`
+	MaxBytes     int64 `default:"${bytes}" env:"WORKMAN_MAX_BYTES" placeholder:"BYTES" help:"Memory for the options of tasks that wait; 0 for half of what the machine or its cgroup has ($$WORKMAN_MAX_BYTES)."`
+	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" placeholder:"BYTES" help:"Size of one WebSocket message or HTTP body ($$WORKMAN_MAX_MESSAGE)."`
+	MaxConns     int   `default:"${conns}" env:"WORKMAN_MAX_CONNS" placeholder:"N" help:"Connections at once; 0 for the limit of open files less 64 ($$WORKMAN_MAX_CONNS)."`
+
+	LogFormat string `default:"text" enum:"text,json" env:"WORKMAN_LOG_FORMAT" help:"Form of the log on standard error: text or json ($$WORKMAN_LOG_FORMAT)."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"WORKMAN_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error ($$WORKMAN_LOG_LEVEL)."`
+}
+
+func (options) defaults() kong.Vars { return kong.Vars{"loops": "0", "bytes": "0", "conns": "0"} }
+
+// Validate is called by kong. It says what is wrong in the terms the user set it in.
+func (o *options) Validate() error {
+	if o.Port < 0 || o.Port > 65535 {
+		return fmt.Errorf("--port is %d, and must be from 0 (any free one) to 65535", o.Port)
+	}
+	if strings.TrimSpace(o.Host) == "" {
+		return fmt.Errorf("--host is empty; use localhost, an address of this machine, or 0.0.0.0 for all of them")
+	}
+	for _, b := range []struct {
+		flag string
+		v    int64
+		lo   int64
+		hi   int64
+	}{
+		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)}, {"loops", int64(o.Loops), 0, 255},
+		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
+		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
+		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
+	} {
+		if b.v < b.lo || b.v > b.hi {
+			return fmt.Errorf("--%s is %d, and must be from %d to %d", b.flag, b.v, b.lo, b.hi)
+		}
+	}
+	return nil
+}
+
+func (o *options) logger(to io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.LogLevel)) // one of the enum
+	h := &slog.HandlerOptions{Level: level}
+	if o.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, h))
+	}
+	return slog.New(slog.NewTextHandler(to, h))
+}
+
+func (o *options) dispatch() dispatch.Config {
+	c := dispatch.DefaultConfig()
+	c.MaxTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxSchedules, o.MaxNames
+	if c.MaxBytes = o.MaxBytes; c.MaxBytes == 0 {
+		c.MaxBytes = max(64<<20, memoryLimit()/2)
+	}
+	return c
+}
+
+func (o *options) reactor(log *slog.Logger) (reactor.Config, error) {
+	c := reactor.DefaultConfig()
+	c.Host, c.Port, c.Log = o.Host, o.Port, log
+	if c.Loops = o.Loops; c.Loops == 0 {
+		// Measured: on two cores that clients share, one loop beats two.
+		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)
+	}
+	if c.MaxConns = o.MaxConns; c.MaxConns == 0 {
+		var files syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+			return c, fmt.Errorf("read the limit of open files: %w", err)
+		}
+		c.MaxConns = int(min(max(int64(files.Cur)-64, 16), 1<<24))
+	}
+	c.Protocol.MaxBody, c.Protocol.MaxMessage = o.MaxMessage, o.MaxMessage
+	c.Protocol.CheckUTF8 = false // the decoder of messages does it
+	c.Protocol.Access.Hosts, c.Protocol.Access.Origins = o.Hosts, o.Origins
+	return c, nil
+}
+
+// memoryLimit is how many bytes the process may have: what its cgroup allows, or what the machine has.
+func memoryLimit() int64 {
+	limit, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+	if err != nil || limit == 0 {
+		return 2 << 30
+	}
+	return int64(min(limit, 1<<50))
+}

@@ -1,0 +1,138 @@
+package protocol
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"workman/dispatch"
+)
+
+const jsonType = "application/json; charset=utf-8"
+
+// Encode writes an effect to the output of the session that it is for.
+func Encode(s *Session, e *dispatch.Effect) {
+	switch e.Kind {
+	case dispatch.HandOut:
+		handOut(s, e)
+	case dispatch.Result:
+		body := e.Body
+		if body == nil {
+			body = null
+		}
+		reply(s, e, body)
+	case dispatch.Listed:
+		reply(s, e, appendNames(nil, e.Body))
+	case dispatch.Scheduled:
+		b := append(make([]byte, 0, 48), `{"id":"`...)
+		reply(s, e, append(e.Token.Append(b), `"}`...))
+	case dispatch.Unscheduled:
+		reply(s, e, append(strconv.AppendBool([]byte(`{"found":`), e.Found), '}'))
+	case dispatch.Refused:
+		encodeRefused(s, e)
+	}
+}
+
+var null = []byte("null")
+
+// handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output. Options that the producer left
+// out are left out.
+func handOut(s *Session, e *dispatch.Effect) {
+	const name, options, nonce, end = `{"name":`, `,"options":`, `,"nonce":"`, `"}`
+	n := len(name) + quotedLen(e.Name) + len(nonce) + dispatch.TokenLen + len(end)
+	if len(e.Body) > 0 {
+		n += len(options) + len(e.Body)
+	}
+	if !s.Text(n) {
+		return
+	}
+	out := AppendQuoted(append(s.Out, name...), e.Name)
+	if len(e.Body) > 0 {
+		out = append(append(out, options...), e.Body...)
+	}
+	out = e.Token.Append(append(out, nonce...))
+	s.Out = append(out, end...)
+}
+
+// quotedLen is how long a task name becomes as a JSON string. It holds no control characters (CheckName).
+func quotedLen(name []byte) int {
+	n := len(name) + 2
+	for _, c := range name {
+		if c == '"' || c == '\\' {
+			n++
+		}
+	}
+	return n
+}
+
+// reply sends a JSON value to whoever asked.
+func reply(s *Session, e *dispatch.Effect, body []byte) {
+	if s.Tag&tagEndpoint != 0 {
+		answer(s, e.Nonce, body)
+		return
+	}
+	s.Respond(e.Seq, Answer{Status: http.StatusOK, Type: jsonType, Body: body})
+}
+
+// answer writes a producer's answer: the bare value, or {"nonce":N,"result":R} for one who gave a nonce.
+func answer(s *Session, nonce, body []byte) {
+	if nonce == nil {
+		if s.Text(len(body)) {
+			s.Out = append(s.Out, body...)
+		}
+		return
+	}
+	const begin, result, end = `{"nonce":`, `,"result":`, `}`
+	if !s.Text(len(begin) + len(nonce) + len(result) + len(body) + len(end)) {
+		return
+	}
+	out := append(append(s.Out, begin...), nonce...)
+	out = append(append(out, result...), body...)
+	s.Out = append(out, end...)
+}
+
+// appendNames makes a JSON array of names that each end with a newline.
+func appendNames(dst, lines []byte) []byte {
+	dst = append(dst, '[')
+	for len(lines) > 0 {
+		n := bytes.IndexByte(lines, '\n')
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		dst = AppendQuoted(dst, lines[:n])
+		lines = lines[n+1:]
+	}
+	return append(dst, ']')
+}
+
+// refusals say what each reason means to who was refused. after is for Retry-After, in seconds; 0 is none.
+var refusals = [...]struct {
+	status int
+	after  int
+	kind   string
+	text   string
+}{
+	dispatch.TooMany:     {503, 1, "urn:workman:problem:queue-full", "as many tasks are waiting as the server may hold (--max-tasks); try again when workers have caught up"},
+	dispatch.TooManyTime: {503, 60, "urn:workman:problem:schedule-full", "as many tasks are scheduled as the server may hold (--max-schedules); try again later"},
+	dispatch.TooManyName: {503, 60, "urn:workman:problem:names-full", "as many different task names are in use as the server may hold (--max-names); use a known name or try again later"},
+	dispatch.NoMemory:    {503, 1, "urn:workman:problem:memory-full", "the waiting tasks fill the memory set aside for them (--max-bytes); try again when workers have caught up"},
+	dispatch.Draining:    {503, 5, "urn:workman:problem:draining", "the server is shutting down; try again in a moment, or elsewhere"},
+	dispatch.NotStored:   {503, 30, "urn:workman:problem:not-stored", "the task could not be stored, so it was not accepted; try again later"},
+	dispatch.Overloaded:  {503, 1, "urn:workman:problem:overloaded", "the server has more to do than it can take in; try again in a moment"},
+	dispatch.WorkersLost: {502, 0, "urn:workman:problem:workers-lost", "every worker that took this task was lost with it, so it was given up; look at what the workers died of before trying again"},
+}
+
+// encodeRefused tells who asked that it was refused, and why.
+func encodeRefused(s *Session, e *dispatch.Effect) {
+	r := &refusals[e.Reason]
+	if s.Tag&tagEndpoint != 0 {
+		body := append(make([]byte, 0, len(r.text)+32), `{"error":`...)
+		answer(s, e.Nonce, append(AppendQuoted(body, []byte("Refused: "+r.text)), '}'))
+		return
+	}
+	extra := ""
+	if r.after > 0 {
+		extra = "Retry-After: " + strconv.Itoa(r.after) + "\r\n"
+	}
+	s.Problem(e.Seq, Answer{Status: r.status, Extra: extra}, r.kind, r.text)
+}

@@ -1,0 +1,189 @@
+package protocol
+
+import (
+	"bytes"
+	"net/http"
+
+	"workman/dispatch"
+)
+
+// Request answers one HTTP request, or makes an event of it.
+func (f *Front) Request(s *Session, r *Request) {
+	path := r.Path
+	switch {
+	case string(path) == "/tasks":
+		if f.allowed(s, r, "GET, HEAD, OPTIONS") {
+			e := f.event(s, nil)
+			e.Kind, e.Seq = dispatch.ListTasks, r.Seq
+		}
+	case string(path) == "/websocket", string(path) == "/worker":
+		s.Problem(r.Seq, Answer{
+			Status: http.StatusUpgradeRequired,
+			Extra:  "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+		}, "", "this path speaks WebSocket only: connect to it with a WebSocket client, as ws://…"+string(path))
+	default:
+		first, rest := cutSegment(path)
+		second, third := cutSegment(rest)
+		switch {
+		case string(first) == "task" && len(second) > 0 && third == nil:
+			f.runTask(s, r, second)
+		case string(first) == "schedule" && len(second) > 0 && len(third) > 1:
+			if name, more := cutSegment(third); more == nil {
+				f.scheduleTask(s, r, second, name)
+				return
+			}
+			f.notFound(s, r)
+		case string(first) == "scheduled" && len(second) > 0 && third == nil:
+			f.unscheduleTask(s, r, second)
+		case string(path) == "*" && string(r.Method) == http.MethodOptions:
+			s.Respond(r.Seq, Answer{Status: http.StatusNoContent})
+		default:
+			f.notFound(s, r)
+		}
+	}
+}
+
+// cutSegment splits "/a/b" into "a" and "/b"; rest is nil if there is none.
+func cutSegment(path []byte) (segment, rest []byte) {
+	if len(path) == 0 || path[0] != '/' {
+		return nil, nil
+	}
+	if i := bytes.IndexByte(path[1:], '/'); i >= 0 {
+		return path[1 : 1+i], path[1+i:]
+	}
+	return path[1:], nil
+}
+
+func (f *Front) runTask(s *Session, r *Request, name []byte) {
+	if !f.allowed(s, r, "POST, OPTIONS") {
+		return
+	}
+	f.request(s, r, dispatch.RunTask, name, 0)
+}
+
+func (f *Front) scheduleTask(s *Session, r *Request, when, name []byte) {
+	if !f.allowed(s, r, "POST, OPTIONS") {
+		return
+	}
+	text, err := DecodePathSegment(nil, when)
+	if err != nil {
+		f.refuse(s, r, http.StatusBadRequest, ProblemBadPath, err.Error())
+		return
+	}
+	at, err := ParseWhen(text)
+	if err != nil {
+		f.refuse(s, r, http.StatusBadRequest, ProblemBadTime, err.Error())
+		return
+	}
+	f.request(s, r, dispatch.ScheduleTask, name, at)
+}
+
+// request makes an event of a request to run a task. Its name and options go to the scratch, one after the other.
+func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte, at int64) {
+	body := r.Body.Of(r.Base)
+	options := dispatch.Span{}
+	if len(body) > 0 {
+		var err error
+		if options, err = ValidJSON(body); err != nil {
+			f.refuse(s, r, http.StatusBadRequest, ProblemBadJSON, "the body is "+err.Error())
+			return
+		}
+	}
+	if len(f.events) > 0 && f.from != s.ID {
+		f.Flush()
+	}
+	start := len(f.scratch)
+	text, err := DecodePathSegment(f.scratch, name)
+	if err == nil {
+		err = CheckName(text[start:])
+	}
+	if err != nil {
+		f.refuse(s, r, http.StatusBadRequest, ProblemBadName, err.Error())
+		return
+	}
+	f.scratch = text
+	end := len(f.scratch)
+	if options.Len == 0 {
+		f.scratch = append(f.scratch, "null"...)
+	} else {
+		f.scratch = append(f.scratch, options.Of(body)...)
+	}
+	e := f.event(s, nil)
+	f.base = f.scratch
+	e.Kind, e.Seq, e.At = kind, r.Seq, at
+	e.Name = dispatch.Span{Off: uint32(start), Len: uint32(end - start)}
+	e.Body = dispatch.Span{Off: uint32(end), Len: uint32(len(f.scratch) - end)}
+}
+
+func (f *Front) unscheduleTask(s *Session, r *Request, id []byte) {
+	if !f.allowed(s, r, "DELETE, OPTIONS") {
+		return
+	}
+	text, err := DecodePathSegment(nil, id)
+	if err != nil {
+		f.refuse(s, r, http.StatusBadRequest, ProblemBadPath, err.Error())
+		return
+	}
+	e := f.event(s, nil)
+	e.Kind, e.Seq = dispatch.UnscheduleTask, r.Seq
+	e.Token, _ = dispatch.ParseToken(text) // what is no id of ours names nothing, and is not found
+}
+
+// allowed answers OPTIONS, and methods that the path has not; it reports whether the method is one to go on with.
+func (f *Front) allowed(s *Session, r *Request, allow string) bool {
+	method := string(r.Method)
+	if method == http.MethodOptions {
+		s.Respond(r.Seq, Answer{Status: http.StatusNoContent, Extra: "Allow: " + allow + "\r\n"})
+		return false
+	}
+	for _, m := range allMethods {
+		if m == method && hasMethod(allow, m) {
+			return true
+		}
+	}
+	s.Problem(r.Seq, Answer{
+		Status: http.StatusMethodNotAllowed,
+		Extra:  "Allow: " + allow + "\r\n",
+	}, "", "this path takes "+allow)
+	return false
+}
+
+var allMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete}
+
+func hasMethod(allow, method string) bool {
+	for len(allow) > 0 {
+		n := 0
+		for n < len(allow) && allow[n] != ',' {
+			n++
+		}
+		if allow[:n] == method {
+			return true
+		}
+		allow = allow[min(n+2, len(allow)):]
+	}
+	return false
+}
+
+func (f *Front) notFound(s *Session, r *Request) {
+	f.refuse(s, r, http.StatusNotFound, "",
+		"there is nothing here; there are GET /tasks, POST /task/{name}, POST /schedule/{when}/{name}, "+
+			"DELETE /scheduled/{id}, and the WebSockets /websocket and /worker")
+}
+
+func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) {
+	s.Problem(r.Seq, Answer{Status: status}, kind, detail)
+}
+
+// Upgrade accepts WebSockets on the two paths that have one.
+func (f *Front) Upgrade(s *Session, r *Request) bool {
+	switch string(r.Path) {
+	case "/websocket":
+		s.Tag = tagProducer
+	case "/worker":
+		s.Tag = tagWorker
+	default:
+		f.notFound(s, r)
+		return false
+	}
+	return true
+}

@@ -1,0 +1,227 @@
+package reactor
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"workman/dispatch"
+	"workman/protocol"
+)
+
+// conn is one connection. Idle, it holds no buffer.
+type conn struct {
+	gc      gnet.Conn
+	loop    *Loop
+	session protocol.Session
+
+	phase  protocol.Phase
+	phased uint32 // the second in which the phase began
+	heard  uint32 // the second in which bytes last came
+	pinged uint32 // the second in which a ping was last sent
+	moved  uint32 // slow: the second in which the peer last read something
+	unread int    // slow: bytes that waited for it then
+	seq    uint64 // requests begun when the phase was last looked at
+	dirty  bool   // session.Out is to be written at the end of the turn
+	slow   bool   // it does not read what it is sent
+	watch  bool   // on the loop's list of those to look at often
+	done   bool   // nothing more is read from it; when all is written our side is shut down
+	gone   bool   // the socket is closed, or will be at the end of the turn
+}
+
+// Loop is one event loop: its connections, by slot, and what they have to send.
+type Loop struct {
+	server  *Server
+	index   int
+	svc     Service
+	framing *protocol.Framing
+
+	el    atomic.Pointer[gnet.EventLoop] // set when the first connection comes
+	waken atomic.Bool                    // a wake is on its way
+	busy  atomic.Int32                   // connections to watch, for the keeper
+
+	conns   []*conn
+	gens    []uint32 // by slot: of the connection that has it, or had it last
+	free    []uint32
+	dirty   []*conn  // with something to send, this turn
+	doomed  []*conn  // to be closed at the end of the turn
+	watch   []*conn  // slow, or with something to send before they end: looked at often
+	spare   [][]byte // output buffers not in use
+	reading *conn    // whose bytes this turn is about
+
+	date   []byte // for the Date header field, and the second it is of
+	dateAt int64
+	inTurn bool
+}
+
+// maxSpare bounds the output buffers kept for reuse, and keepOut the size of one.
+const (
+	maxSpare = 64
+	keepOut  = 256 << 10
+)
+
+// Index tells the loops of a server apart: 0 and up.
+func (l *Loop) Index() int { return l.index }
+
+// Find returns the session that an address means, or nil if it has gone, or if so much output waits for it already that
+// it is closed instead.
+func (l *Loop) Find(id dispatch.Conn) *protocol.Session {
+	slot := id.Slot()
+	if int(slot) >= len(l.conns) {
+		return nil
+	}
+	c := l.conns[slot]
+	if c == nil || c.gone || c.session.ID != id {
+		return nil
+	}
+	if len(c.session.Out) > l.server.cfg.HardOut && len(c.session.Out)+c.gc.OutboundBuffered() > l.server.hardOut() {
+		l.drop(c)
+		return nil
+	}
+	return &c.session
+}
+
+// Wake makes the loop call its service's Woken soon. It may be called from any goroutine; calls that come before the
+// loop got to it are one.
+func (l *Loop) Wake() {
+	el := l.el.Load()
+	if el == nil || !l.waken.CompareAndSwap(false, true) {
+		return
+	}
+	if err := (*el).Execute(context.Background(), wake{l}); err != nil {
+		l.waken.Store(false) // the engine is being stopped
+	}
+}
+
+// do runs f on the loop, soon; never if the loop has had no connection yet, or the server is closed.
+func (l *Loop) do(f func()) {
+	if el := l.el.Load(); el != nil {
+		_ = (*el).Execute(context.Background(), task(f))
+	}
+}
+
+// wake and task are what gnet runs on a loop for us.
+type wake struct{ l *Loop }
+
+func (w wake) Run(context.Context) error {
+	w.l.waken.Store(false) // before the look, so that what comes after it wakes again
+	w.l.svc.Woken()
+	w.l.turn()
+	return nil
+}
+
+type task func()
+
+func (t task) Run(context.Context) error { t(); return nil }
+
+// Borrow hands out an empty output buffer, and notes that the session has something to send.
+func (l *Loop) Borrow(s *protocol.Session) []byte {
+	if c := l.conns[s.ID.Slot()]; !c.dirty {
+		c.dirty = true
+		l.dirty = append(l.dirty, c)
+	}
+	if n := len(l.spare); n > 0 {
+		b := l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		return b
+	}
+	return make([]byte, 0, 4096)
+}
+
+// Date is the value of the Date header field, made anew once a second.
+func (l *Loop) Date() []byte {
+	if now := time.Now(); now.Unix() != l.dateAt {
+		l.dateAt = now.Unix()
+		l.date = now.UTC().AppendFormat(l.date[:0], http.TimeFormat)
+	}
+	return l.date
+}
+
+// open gives a new connection its slot.
+func (l *Loop) open(gc gnet.Conn) *conn {
+	var slot uint32
+	if n := len(l.free); n > 0 {
+		slot = l.free[n-1]
+		l.free = l.free[:n-1]
+	} else {
+		slot = uint32(len(l.conns))
+		l.conns = append(l.conns, nil)
+		l.gens = append(l.gens, 0)
+	}
+	l.gens[slot]++
+	now := l.server.second()
+	c := &conn{gc: gc, loop: l, phased: now, heard: now, pinged: now}
+	l.conns[slot] = c
+	l.framing.Start(&c.session, dispatch.MakeConn(l.index, slot, l.gens[slot]))
+	return c
+}
+
+// close forgets a connection whose socket is gone.
+func (l *Loop) close(c *conn) {
+	c.gone = true
+	c.session.End()
+	if c.session.Out != nil {
+		l.give(c.session.Out)
+		c.session.Out = nil
+	}
+	slot := c.session.ID.Slot()
+	l.conns[slot] = nil
+	l.free = append(l.free, slot)
+	l.turn()
+}
+
+// drop closes a connection, whatever waits for it, at the end of the turn.
+func (l *Loop) drop(c *conn) {
+	if !c.gone {
+		c.gone = true
+		l.doomed = append(l.doomed, c)
+	}
+}
+
+// turn ends a turn: the service passes on what it collected, and what is to be sent leaves, one write a connection. Each
+// may cause more of the other, in this turn still; closing a connection may cause both.
+func (l *Loop) turn() {
+	if l.inTurn {
+		return
+	}
+	l.inTurn = true
+	for l.svc.Flush(); len(l.dirty) > 0 || len(l.doomed) > 0; l.svc.Flush() {
+		for i := 0; i < len(l.dirty); i++ {
+			l.flush(l.dirty[i])
+		}
+		clear(l.dirty)
+		l.dirty = l.dirty[:0]
+		for i := 0; i < len(l.doomed); i++ {
+			if c := l.doomed[i]; c != l.reading { // that one is closed by what OnTraffic returns
+				_ = (*l.el.Load()).Close(c.gc)
+			}
+		}
+		clear(l.doomed)
+		l.doomed = l.doomed[:0]
+	}
+	l.inTurn = false
+}
+
+// flush writes what a connection has to send.
+func (l *Loop) flush(c *conn) {
+	c.dirty = false
+	out := c.session.Out
+	c.session.Out = nil
+	if len(out) > 0 && !c.gone {
+		// A failed write closes the connection from within: close then runs inside this call.
+		_, _ = c.gc.Write(out)
+	}
+	l.give(out)
+	if !c.gone {
+		l.look(c)
+	}
+}
+
+func (l *Loop) give(out []byte) {
+	if cap(out) > 0 && cap(out) <= keepOut && len(l.spare) < maxSpare {
+		l.spare = append(l.spare, out[:0])
+	}
+}

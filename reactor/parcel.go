@@ -1,0 +1,96 @@
+package reactor
+
+import (
+	"sync/atomic"
+
+	"workman/dispatch"
+)
+
+// parcel is effects on their way to another loop: copies, since what they showed is about to be reused. The bytes of an
+// effect's nonce, name and body lie one after the other in bytes, in the order of the effects; the effects' own slices
+// only say how long each is.
+type parcel struct {
+	effects []dispatch.Effect
+	bytes   []byte
+	next    *parcel
+}
+
+func (p *parcel) add(e *dispatch.Effect) {
+	p.effects = append(p.effects, *e)
+	p.bytes = append(append(append(p.bytes, e.Nonce...), e.Name...), e.Body...)
+}
+
+// open calls deliver with each effect, its slices made whole.
+func (p *parcel) open(deliver func(*dispatch.Effect)) {
+	rest := p.bytes
+	part := func(of []byte) []byte {
+		if of == nil {
+			return nil
+		}
+		b := rest[:len(of):len(of)]
+		rest = rest[len(of):]
+		return b
+	}
+	for i := range p.effects {
+		e := &p.effects[i]
+		e.Nonce, e.Name, e.Body = part(e.Nonce), part(e.Name), part(e.Body)
+		deliver(e)
+	}
+}
+
+// outbox is the parcels for one loop. Whoever holds the dispatcher puts them in, and the loop takes them all out.
+type outbox struct{ last atomic.Pointer[parcel] }
+
+func (o *outbox) put(p *parcel) {
+	for {
+		p.next = o.last.Load()
+		if o.last.CompareAndSwap(p.next, p) {
+			return
+		}
+	}
+}
+
+// take returns the parcels in the order they were put in.
+func (o *outbox) take() (first *parcel) {
+	if o.last.Load() == nil {
+		return nil
+	}
+	for p := o.last.Swap(nil); p != nil; {
+		p, p.next, first = p.next, first, p
+	}
+	return first
+}
+
+// courier is what a goroutine that holds the dispatcher collects for loops other than its own.
+type courier struct {
+	tasks   *Tasks
+	parcels []*parcel // by loop
+	full    []int     // the loops with a parcel
+}
+
+func (c *courier) add(e *dispatch.Effect) {
+	to := e.To.Loop()
+	if to >= len(c.tasks.ends) {
+		return
+	}
+	for to >= len(c.parcels) {
+		c.parcels = append(c.parcels, nil)
+	}
+	if c.parcels[to] == nil {
+		c.parcels[to] = new(parcel)
+		c.full = append(c.full, to)
+	}
+	c.parcels[to].add(e)
+}
+
+// send puts the parcels into their loops' outboxes, and wakes those loops. It is called before the dispatcher is let go:
+// so a loop that holds it next and takes out its parcels first has everything in order.
+func (c *courier) send() {
+	for _, to := range c.full {
+		end := c.tasks.ends[to]
+		end.outbox.put(c.parcels[to])
+		c.parcels[to] = nil
+		end.loop.Wake()
+	}
+	c.full = c.full[:0]
+}

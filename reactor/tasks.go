@@ -1,0 +1,131 @@
+package reactor
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"workman/dispatch"
+	"workman/protocol"
+)
+
+// Tasks is workman's own service: it joins the event loops of a [Server] to one dispatcher. For each loop it has an end,
+// which makes events of what sessions say and output of the dispatcher's effects.
+type Tasks struct {
+	combiner *dispatch.Combiner
+	ends     []*end // by loop
+	timer    *timer
+	fault    func(what string, p any, stack string)
+}
+
+// NewTasks makes the service; Serve is for Config.Serve. fault is told of panics that were survived. The dispatcher is
+// the combiner's; clock is the one that the combiner was given.
+func NewTasks(combiner *dispatch.Combiner, clock func() dispatch.Now, fault func(what string, p any, stack string)) *Tasks {
+	t := &Tasks{combiner: combiner, fault: fault}
+	t.timer = newTimer(t, clock)
+	return t
+}
+
+// Serve makes the service of one loop. The loops come in the order of their indexes.
+func (t *Tasks) Serve(l *Loop) Service {
+	e := &end{tasks: t, loop: l, courier: courier{tasks: t}}
+	e.Front = protocol.NewFront(e.submit)
+	t.ends = append(t.ends, e)
+	return e
+}
+
+// end is the service of one loop, and the sink of what that loop runs of the dispatcher.
+type end struct {
+	*protocol.Front
+	tasks    *Tasks
+	loop     *Loop
+	outbox   outbox
+	courier  courier
+	overflow []dispatch.Input // what did not fit into the ring, ahead of anything newer
+}
+
+// submit passes on what a turn collected. What does not fit into the ring waits here, but for requests to run
+// something: those are refused at once.
+func (e *end) submit(in dispatch.Input) {
+	e.retry()
+	if len(e.overflow) == 0 && e.tasks.combiner.Submit(in, e) {
+		return
+	}
+	kept := dispatch.Input{From: in.From, Base: append([]byte(nil), in.Base...)}
+	for _, ev := range in.Events {
+		if ev.Kind != dispatch.RunTask && ev.Kind != dispatch.ScheduleTask {
+			kept.Events = append(kept.Events, ev)
+			continue
+		}
+		e.deliver(&dispatch.Effect{
+			Kind: dispatch.Refused, Reason: dispatch.Overloaded, To: in.From, Seq: ev.Seq, Nonce: ev.Nonce.Of(in.Base),
+		})
+	}
+	if len(kept.Events) > 0 {
+		e.overflow = append(e.overflow, kept)
+	}
+	e.tasks.timer.nudge(e)
+}
+
+// retry submits what waits for room in the ring.
+func (e *end) retry() {
+	for len(e.overflow) > 0 && e.tasks.combiner.Submit(e.overflow[0], e) {
+		e.overflow[0] = dispatch.Input{}
+		e.overflow = e.overflow[1:]
+	}
+}
+
+// Woken takes what other goroutines have for this loop, and looks whether the dispatcher needs somebody.
+func (e *end) Woken() {
+	e.unpack()
+	e.retry()
+	e.tasks.combiner.Help(e)
+}
+
+func (e *end) unpack() {
+	for p := e.outbox.take(); p != nil; p = p.next {
+		p.open(e.deliver)
+	}
+}
+
+func (e *end) deliver(f *dispatch.Effect) {
+	if s := e.loop.Find(f.To); s != nil {
+		protocol.Encode(s, f)
+	}
+}
+
+// Begin takes what earlier holders left for this loop: it is older than what this run will say.
+func (e *end) Begin() { e.unpack() }
+
+// Deliver writes the effects for connections of this loop, and packs the others.
+func (e *end) Deliver(b *dispatch.Batch) {
+	for i := range b.Effects {
+		f := &b.Effects[i]
+		if f.To.Loop() == e.loop.index {
+			e.deliver(f)
+		} else {
+			e.courier.add(f)
+		}
+	}
+	e.tasks.timer.report(b.Stats)
+}
+
+// End sends what is for other loops, and sees that the timer is set.
+func (e *end) End(sleep int64) {
+	e.courier.send()
+	e.tasks.timer.set(sleep)
+}
+
+// Left makes this loop come back to what waits, after what its sockets have.
+func (e *end) Left() { e.loop.Wake() }
+
+// Panicked closes the connection that a panic came from.
+func (e *end) Panicked(from dispatch.Conn, p any) {
+	e.tasks.fault(fmt.Sprintf("connection %016x, which is closed", uint64(from)), p, string(debug.Stack()))
+	if from.Loop() == e.loop.index {
+		if slot := int(from.Slot()); slot < len(e.loop.conns) {
+			if c := e.loop.conns[slot]; c != nil && c.session.ID == from {
+				e.loop.drop(c)
+			}
+		}
+	}
+}

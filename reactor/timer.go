@@ -1,0 +1,205 @@
+package reactor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"workman/dispatch"
+)
+
+// timer gives the dispatcher its ticks. Its goroutine sleeps until the dispatcher said it needs one, or until somebody
+// sets an earlier time; then it submits a Tick and runs it like any loop would, with a sink that has no connections of
+// its own. It also carries what the server itself has to say to the dispatcher: reports, draining, stopping.
+type timer struct {
+	tasks   *Tasks
+	clock   func() dispatch.Now
+	courier courier
+
+	due    atomic.Int64 // monotonic milliseconds of the next Tick; never: none is needed
+	poke   chan struct{}
+	asks   chan dispatch.Kind
+	behind atomic.Pointer[end] // a loop with something that waits for room in the ring
+	again  bool                // the dispatcher has left-overs: run it again
+	stats  chan dispatch.Stats
+	stop   chan struct{}
+	once   sync.Once
+	done   chan struct{}
+}
+
+const never = int64(1) << 62
+
+func newTimer(t *Tasks, clock func() dispatch.Now) *timer {
+	tm := &timer{
+		tasks:   t,
+		clock:   clock,
+		courier: courier{tasks: t},
+		poke:    make(chan struct{}, 1),
+		asks:    make(chan dispatch.Kind),
+		stats:   make(chan dispatch.Stats, 1),
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	tm.due.Store(never)
+	return tm
+}
+
+// Start begins to give ticks. It is called once, before connections can come.
+func (t *Tasks) Start() { go t.timer.run() }
+
+// Close ends the timer, and returns when it has ended.
+func (t *Tasks) Close() {
+	t.timer.once.Do(func() { close(t.timer.stop) })
+	<-t.timer.done
+}
+
+// Stats asks the dispatcher what it has counted.
+func (t *Tasks) Stats(ctx context.Context) (dispatch.Stats, error) {
+	if err := t.ask(ctx, dispatch.Report); err != nil {
+		return dispatch.Stats{}, err
+	}
+	select {
+	case s := <-t.timer.stats:
+		return s, nil
+	case <-ctx.Done():
+		return dispatch.Stats{}, fmt.Errorf("reactor: ask the dispatcher for its figures: %w", ctx.Err())
+	}
+}
+
+// Drain makes the dispatcher refuse new work from now on.
+func (t *Tasks) Drain(ctx context.Context) error { return t.ask(ctx, dispatch.Drain) }
+
+// Stop makes the dispatcher answer everybody who waits with a refusal, and hand out nothing more.
+func (t *Tasks) Stop(ctx context.Context) error { return t.ask(ctx, dispatch.Stop) }
+
+func (t *Tasks) ask(ctx context.Context, kind dispatch.Kind) error {
+	select {
+	case t.timer.asks <- kind:
+		return nil
+	case <-t.timer.done:
+		return fmt.Errorf("reactor: the dispatcher's timer has ended")
+	case <-ctx.Done():
+		return fmt.Errorf("reactor: reach the dispatcher: %w", ctx.Err())
+	}
+}
+
+// set notes that the dispatcher needs a Tick in so many milliseconds (negative: none), and hurries the timer if that is
+// earlier than it would wake. It is called by whoever holds the dispatcher, so never by two at once.
+func (tm *timer) set(sleep int64) {
+	at := never
+	if sleep >= 0 {
+		at = tm.clock().Mono + sleep
+	} else if tm.due.Load() == never {
+		return
+	}
+	if before := tm.due.Swap(at); at < before {
+		tm.hurry()
+	}
+}
+
+// nudge makes the timer wake a loop in a while, which has something that waits for room in the ring.
+func (tm *timer) nudge(e *end) {
+	tm.behind.Store(e)
+	tm.hurry()
+}
+
+func (tm *timer) hurry() {
+	select {
+	case tm.poke <- struct{}{}:
+	default: // it has been told, and will look at due
+	}
+}
+
+func (tm *timer) run() {
+	defer close(tm.done)
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	for {
+		alarm.Reset(tm.wait())
+		select {
+		case <-tm.stop:
+			return
+		case <-tm.poke:
+		case kind := <-tm.asks:
+			tm.submit(kind)
+		case <-alarm.C:
+		}
+		if e := tm.behind.Swap(nil); e != nil {
+			e.loop.Wake()
+		}
+		if tm.due.Load() <= tm.clock().Mono {
+			tm.submit(dispatch.Tick)
+		}
+		if tm.again {
+			tm.again = false
+			tm.tasks.combiner.Help(tm)
+		}
+	}
+}
+
+// wait is how long the timer may sleep.
+func (tm *timer) wait() time.Duration {
+	if tm.again {
+		return 0
+	}
+	at := tm.due.Load()
+	if at == never {
+		return time.Hour
+	}
+	return time.Duration(max(0, at-tm.clock().Mono)) * time.Millisecond
+}
+
+// submit passes on an event of the server's own. A full ring is being emptied by somebody: it is tried again.
+func (tm *timer) submit(kind dispatch.Kind) {
+	if kind == dispatch.Tick {
+		tm.due.Store(never) // what comes of the Tick sets it anew
+	}
+	in := dispatch.Input{Events: []dispatch.Event{{Kind: kind}}}
+	for !tm.tasks.combiner.Submit(in, tm) {
+		select {
+		case <-tm.stop:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// Begin, Deliver, End, Left and Panicked make the timer a sink.
+func (tm *timer) Begin() {}
+
+// Deliver packs the effects: every connection is on some loop.
+func (tm *timer) Deliver(b *dispatch.Batch) {
+	for i := range b.Effects {
+		tm.courier.add(&b.Effects[i])
+	}
+	tm.report(b.Stats)
+}
+
+// End sends what is for the loops.
+func (tm *timer) End(sleep int64) {
+	tm.courier.send()
+	tm.set(sleep)
+}
+
+// Left makes the timer come back.
+func (tm *timer) Left() { tm.again = true }
+
+// Panicked reports a panic while an event of some connection, or the server's own, was run.
+func (tm *timer) Panicked(from dispatch.Conn, p any) {
+	tm.tasks.fault(fmt.Sprintf("connection %016x", uint64(from)), p, string(debug.Stack()))
+}
+
+// report passes figures on to who asked for them; figures that nobody fetched make room for newer ones.
+func (tm *timer) report(s *dispatch.Stats) {
+	if s == nil {
+		return
+	}
+	select {
+	case <-tm.stats:
+	default:
+	}
+	tm.stats <- *s
+}
