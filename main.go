@@ -108,6 +108,7 @@ func newClock() func() dispatch.Now {
 func (s *service) end() error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(again)
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Drain)
 	defer cancel()
 	go func() {

@@ -10,6 +10,13 @@ import (
 
 // Message makes an event of one message of a producer or a worker.
 func (f *Front) Message(s *Session, m WSMessage) {
+	f.message(s, m)
+	if int(m.At.Len) == len(m.Base) {
+		f.Flush() // what is all of its base was assembled, and is gone after the call
+	}
+}
+
+func (f *Front) message(s *Session, m WSMessage) {
 	err := DecodeMessage(m.Base, m.At, &f.msg)
 	if err != nil && m.Text && !utf8.Valid(m.At.Of(m.Base)) {
 		s.Close(ws.StatusInvalidFramePayloadData, "a text message must be UTF-8")
@@ -20,7 +27,7 @@ func (f *Front) Message(s *Session, m WSMessage) {
 		return
 	}
 	if err != nil {
-		f.wrong(s, nil, "Bad request, "+err.Error())
+		f.wrong(s, f.msg.Nonce.Of(m.Base), "Bad request, "+err.Error())
 		return
 	}
 	f.producer(s, m.Base)
@@ -97,7 +104,7 @@ func (f *Front) worker(s *Session, base []byte, err error) {
 	case m.Action == ActionSendResult:
 		e := f.event(s, base)
 		e.Kind, e.Body = dispatch.SendResult, m.Result
-		e.Token, _ = dispatch.ParseToken(m.NonceText.Of(base))
+		e.Token, _ = m.NonceToken(base)
 		return
 	case m.Action == ActionRegisterTask && CheckName(m.Name.Of(base)) == nil:
 		e := f.event(s, base)

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"workman/protocol/transcript"
+)
+
+func TestMain(m *testing.M) {
+	// gnet keeps a pool of goroutines for the life of the process, made when it is imported.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
+		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
+}
+
+// serve starts a whole server on free ports, and ends it with the test.
+func serve(t *testing.T, set func(*options)) *service {
+	t.Helper()
+	o := options{
+		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20,
+		MaxConns: 100, LogLevel: "warn",
+	}
+	if set != nil {
+		set(&o)
+	}
+	s, err := start(o, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// client reads with a deadline, so that a server that says nothing fails a test instead of hanging it.
+type client struct{ net.Conn }
+
+func (c client) Read(b []byte) (int, error) {
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	return c.Conn.Read(b)
+}
+
+func (s *service) dial() (io.ReadWriteCloser, error) {
+	c, err := net.Dial("tcp", s.server.Addrs()[0].String())
+	return client{c}, err
+}
+
+// TestWire replays the transcripts of the wire against the real server on a real socket, with one event loop and with
+// two.
+func TestWire(t *testing.T) {
+	scripts, err := filepath.Glob("protocol/testdata/wire/*.txt")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range scripts {
+		script, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for loops, name := range map[int]string{1: "one loop", 2: "two loops"} {
+			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
+				s := serve(t, func(o *options) { o.Loops = loops })
+				transcript.Run(t, s.dial, string(script))
+			})
+		}
+	}
+}
