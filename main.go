@@ -69,8 +69,8 @@ func start(o options, log *slog.Logger) (*service, error) {
 	if _, err := cryptorand.Read(seed[:]); err != nil {
 		return nil, fmt.Errorf("read random bytes for the tokens: %w", err)
 	}
-	clock := newClock()
-	dispatcher, err := dispatch.New(o.dispatch(), rand.NewChaCha8(seed), clock())
+	clock, budget := newClock(), o.budget()
+	dispatcher, err := dispatch.New(o.dispatch(budget), rand.NewChaCha8(seed), clock())
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func start(o options, log *slog.Logger) (*service, error) {
 		func(what string, p any, stack string) {
 			log.Error("a panic in the dispatcher was survived", "while", what, "panic", p, "stack", stack)
 		})
-	cfg, err := o.reactor(log)
+	cfg, err := o.reactor(log, budget)
 	if err != nil {
 		return nil, err
 	}

@@ -26,13 +26,15 @@ type options struct {
 	Hosts   []string `env:"WORKMAN_HOSTS" placeholder:"NAME,…" help:"Names, beside localhost and addresses, by which clients and browsers may call the server: what a proxy in front sends as Host ($$WORKMAN_HOSTS)."`
 	Origins []string `env:"WORKMAN_ORIGINS" placeholder:"URL,…" help:"Web origins whose pages may use the server, beside its own: https://app.example.com ($$WORKMAN_ORIGINS)."`
 
+	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" placeholder:"TIME" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others ($$WORKMAN_DEAD_AFTER)."`
+
 	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" placeholder:"TIME" help:"After SIGTERM, how long running tasks may take to finish ($$WORKMAN_DRAIN)."`
 	Loops int           `default:"${loops}" env:"WORKMAN_LOOPS" placeholder:"N" help:"Event loops; 0 for what suits the machine ($$WORKMAN_LOOPS)."`
 
 	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" placeholder:"N" help:"Tasks waiting or running at once ($$WORKMAN_MAX_TASKS)."`
 	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" placeholder:"N" help:"Tasks scheduled for later at once ($$WORKMAN_MAX_SCHEDULES)."`
 	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" placeholder:"N" help:"Different task names in use at once ($$WORKMAN_MAX_NAMES)."`
-	MaxBytes     int64 `default:"${bytes}" env:"WORKMAN_MAX_BYTES" placeholder:"BYTES" help:"Memory for the options of tasks that wait; 0 for half of what the machine or its cgroup has ($$WORKMAN_MAX_BYTES)."`
+	MaxBytes     int64 `default:"${bytes}" env:"WORKMAN_MAX_BYTES" placeholder:"BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has ($$WORKMAN_MAX_BYTES)."`
 	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" placeholder:"BYTES" help:"Size of one WebSocket message or HTTP body ($$WORKMAN_MAX_MESSAGE)."`
 	MaxConns     int   `default:"${conns}" env:"WORKMAN_MAX_CONNS" placeholder:"N" help:"Connections at once; 0 for the limit of open files less 64 ($$WORKMAN_MAX_CONNS)."`
 
@@ -56,7 +58,8 @@ func (o *options) Validate() error {
 		lo   int64
 		hi   int64
 	}{
-		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)}, {"loops", int64(o.Loops), 0, 255},
+		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)},
+		{"dead-after", int64(o.DeadAfter), int64(time.Second), int64(time.Hour)}, {"loops", int64(o.Loops), 0, 255},
 		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
@@ -78,18 +81,24 @@ func (o *options) logger(to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, h))
 }
 
-func (o *options) dispatch() dispatch.Config {
+// budget is what tasks and connections may hold together.
+func (o *options) budget() *dispatch.Budget {
+	if o.MaxBytes > 0 {
+		return dispatch.NewBudget(o.MaxBytes)
+	}
+	return dispatch.NewBudget(memoryLimit() / 2)
+}
+
+func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c := dispatch.DefaultConfig()
 	c.MaxTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxSchedules, o.MaxNames
-	if c.MaxBytes = o.MaxBytes; c.MaxBytes == 0 {
-		c.MaxBytes = max(64<<20, memoryLimit()/2)
-	}
+	c.Budget = budget
 	return c
 }
 
-func (o *options) reactor(log *slog.Logger) (reactor.Config, error) {
+func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Config, error) {
 	c := reactor.DefaultConfig()
-	c.Host, c.Port, c.Log = o.Host, o.Port, log
+	c.Host, c.Port, c.Log, c.Budget = o.Host, o.Port, log, budget
 	if c.Loops = o.Loops; c.Loops == 0 {
 		// Measured: on two cores that clients share, one loop beats two.
 		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)
@@ -101,6 +110,7 @@ func (o *options) reactor(log *slog.Logger) (reactor.Config, error) {
 		}
 		c.MaxConns = int(min(max(int64(files.Cur)-64, 16), 1<<24))
 	}
+	c.PingTime, c.UserTime = o.DeadAfter, o.DeadAfter
 	c.Protocol.MaxBody, c.Protocol.MaxMessage = o.MaxMessage, o.MaxMessage
 	c.Protocol.CheckUTF8 = false // the decoder of messages does it
 	c.Protocol.Access.Hosts, c.Protocol.Access.Origins = o.Hosts, o.Origins

@@ -29,6 +29,7 @@ var rooms = map[string]room{
 	".":                    {imports: []string{"reactor", "protocol", "dispatch"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
 	"protocol":             {imports: []string{"dispatch"}, pure: true},
+	"protocol/transcript":  {},
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"bench":                {},

@@ -7,15 +7,16 @@ import (
 
 // Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
 type Config struct {
-	MaxTasks     int   // calls queued or with a worker
-	MaxSchedules int   // schedules that have not come due
-	MaxNames     int   // different task names known at once
-	MaxBytes     int64 // bytes of options and nonces held, by capacity
-	WorkerNames  int   // names one worker may register; more are ignored
-	WorkerCredit int   // tasks one worker may ask for ahead; more are not counted
-	Losses       int   // workers a call may lose before it is given up: no task may take down every worker there is
-	FirePerStep  int   // schedules that one Tick may start; the rest follow at once, in further Ticks
-	Durable      bool  // a store answers with Committed: schedules are promised only then
+	MaxTasks     int     // calls queued or with a worker
+	MaxSchedules int     // schedules that have not come due
+	MaxNames     int     // different task names known at once
+	MaxBytes     int64   // bytes of options and nonces held, by capacity, if there is no Budget
+	Budget       *Budget // shared with whoever else holds bytes for peers; may be nil
+	WorkerNames  int     // names one worker may register; more are ignored
+	WorkerCredit int     // tasks one worker may ask for ahead; more are not counted
+	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
+	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
+	Durable      bool    // a store answers with Committed: schedules are promised only then
 }
 
 // DefaultConfig is right for most. MaxBytes is for main to set: it depends on the machine.

@@ -46,10 +46,13 @@ func New(cfg Config, random Random, now Now) (*Dispatcher, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Budget == nil {
+		cfg.Budget = NewBudget(cfg.MaxBytes)
+	}
 	return &Dispatcher{
 		cfg:     cfg,
 		random:  random,
-		bytes:   slab{limit: cfg.MaxBytes},
+		bytes:   slab{budget: cfg.Budget},
 		names:   names{index: map[string]uint32{}},
 		classes: map[string]*class{},
 		wheel:   schedule.New(now.Wall, cfg.MaxSchedules),
@@ -106,7 +109,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 	case Committed:
 		d.committed(ev.Seq, out)
 	case CommitFailed:
-		d.commitFailed(out)
+		d.commitFailed(ev.Seq, out)
 	case Loaded:
 		d.loaded(ev, out)
 	}

@@ -1,11 +1,14 @@
 package dispatch
 
+import "slices"
+
 // durable is what waits for the store. Effects that promise something are parked, in the order of their records, until
 // the store says that the records are safe; nothing else waits for them.
 type durable struct {
 	records uint64   // numbered so far
 	parked  []parked // from first on; what is before has left
 	first   int
+	removed []Record          // RecordRemoved, not committed yet: the store may still find these
 	loads   map[uint64]parked // asked of the store, by number
 	loaded  uint64            // loads numbered so far
 	failed  bool
@@ -24,6 +27,14 @@ func (d *Dispatcher) record(r Record, out *Batch) {
 	d.durable.records++
 	r.N = d.durable.records
 	out.Records = append(out.Records, r)
+	if r.Kind == RecordRemoved {
+		d.durable.removed = append(d.durable.removed, r)
+	}
+}
+
+// isRemoved reports whether a schedule was removed by a record that the store may not know yet.
+func (d *Dispatcher) isRemoved(t Token) bool {
+	return slices.ContainsFunc(d.durable.removed, func(r Record) bool { return r.Token == t })
 }
 
 // park keeps an effect; it reports false if there is no memory for its nonce.
@@ -44,6 +55,7 @@ func (d *Dispatcher) unpark(p parked, out *Batch) {
 // committed releases what waited for the records up to n.
 func (d *Dispatcher) committed(n uint64, out *Batch) {
 	q := &d.durable
+	q.removed = slices.DeleteFunc(q.removed, func(r Record) bool { return r.N <= n })
 	for ; q.first < len(q.parked) && q.parked[q.first].n <= n; q.first++ {
 		d.unpark(q.parked[q.first], out)
 		q.parked[q.first] = parked{}
@@ -54,8 +66,9 @@ func (d *Dispatcher) committed(n uint64, out *Batch) {
 	}
 }
 
-// commitFailed takes back every promise not yet made, and makes none any more.
-func (d *Dispatcher) commitFailed(out *Batch) {
+// commitFailed keeps the promises up to n, takes back those after it, and makes none any more.
+func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
+	d.committed(n, out)
 	d.durable.failed = true
 	for _, p := range d.durable.parked[d.durable.first:] {
 		if p.effect.Kind == Scheduled {

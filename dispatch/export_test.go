@@ -4,7 +4,7 @@ package dispatch
 type Slab struct{ s slab }
 
 // NewSlab makes one with a limit.
-func NewSlab(limit int64) *Slab { return &Slab{slab{limit: limit}} }
+func NewSlab(limit int64) *Slab { return &Slab{slab{budget: NewBudget(limit)}} }
 
 // Put, Bytes, Release, Settle and Held are the slab's.
 func (s *Slab) Put(a, b []byte) (SlabBlock, bool) { k, ok := s.s.put(a, b); return SlabBlock(k), ok }

@@ -10,13 +10,13 @@ import "math/bits"
 // A page whose blocks are all free is given back to the runtime, but for one of each size: a queue that swings about
 // empty does not allocate a page at each swing.
 type slab struct {
-	limit int64 // bytes of pages, at most
-	held  int64 // bytes of pages now
-	pages []slabPage
-	spare []uint32          // numbers of pages given back
-	part  [slabSizes]uint32 // first page of a size with a free block, number+1
-	empty [slabSizes]uint32 // how many pages of a size are wholly free
-	later []block           // freed, but still readable until reuse
+	budget *Budget
+	held   int64 // bytes of pages now
+	pages  []slabPage
+	spare  []uint32          // numbers of pages given back
+	part   [slabSizes]uint32 // first page of a size with a free block, number+1
+	empty  [slabSizes]uint32 // how many pages of a size are wholly free
+	later  []block           // freed, but still readable until reuse
 }
 
 type slabPage struct {
@@ -59,7 +59,7 @@ func slabSize(class int) uint32 {
 	return 48 << (class / 2)
 }
 
-// put copies a and then b into a block. It reports false if that would take more memory than the limit.
+// put copies a and then b into a block. It reports false if that would take more memory than the budget has.
 func (s *slab) put(a, b []byte) (block, bool) {
 	n := len(a) + len(b)
 	if n == 0 {
@@ -156,9 +156,9 @@ func (s *slab) give(b block) {
 	}
 }
 
-// grow makes a page and returns its number, or 0 if the limit forbids it.
+// grow makes a page and returns its number, or 0 if the budget forbids it.
 func (s *slab) grow(size, class int) uint32 {
-	if s.held+int64(size) > s.limit {
+	if !s.budget.Take(int64(size)) {
 		return 0
 	}
 	s.held += int64(size)
@@ -177,7 +177,9 @@ func (s *slab) grow(size, class int) uint32 {
 }
 
 func (s *slab) drop(num uint32) {
-	s.held -= int64(len(s.pages[num-1].buf))
+	n := int64(len(s.pages[num-1].buf))
+	s.held -= n
+	s.budget.Note(-n)
 	s.pages[num-1] = slabPage{}
 	s.spare = append(s.spare, num)
 }

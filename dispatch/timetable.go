@@ -5,7 +5,10 @@ func (d *Dispatcher) schedule(now Now, from Conn, ev *Event, base []byte, out *B
 	nonce := ev.Nonce.Of(base)
 	slot, why := uint32(0), NotStored
 	if !d.durable.failed {
-		slot, why = d.accept(from, ev, base, d.wheel.Len() < d.cfg.MaxSchedules, TooManyTime)
+		// What has come due is not refused for want of room among the tasks, so it counts here.
+		all := d.wheel.Len() + d.stats.Queued + d.stats.Leased
+		room := d.wheel.Len() < d.cfg.MaxSchedules && all < d.cfg.MaxSchedules+d.cfg.MaxTasks
+		slot, why = d.accept(from, ev, base, room, TooManyTime)
 	}
 	if why != 0 {
 		d.stats.Refused++
@@ -40,7 +43,7 @@ func (d *Dispatcher) unschedule(from Conn, ev *Event, base []byte, out *Batch) {
 	t := d.tasks.find(ev.Token, scheduled)
 	e.Found = t != nil
 	switch {
-	case !d.cfg.Durable:
+	case !d.cfg.Durable || t == nil && d.isRemoved(ev.Token):
 		out.Effects = append(out.Effects, e)
 	case d.durable.failed:
 		d.stats.Refused++

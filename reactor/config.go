@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"workman/dispatch"
 	"workman/protocol"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 
 	SoftOut int // bytes that may wait for a peer to read before it gets no more tasks and nothing more is taken from it
 	HardOut int // bytes that may wait for a peer to read before it is closed, beside one message of the largest size
+
+	Budget *dispatch.Budget // for the bytes that connections hold, shared with the dispatcher
 
 	HeadTime  time.Duration // for a request's head to come, from its first byte
 	QuietTime time.Duration // for the next byte of a body, or of anything once an answer waits to be read
@@ -57,6 +60,7 @@ func DefaultConfig() Config {
 		CloseTime: 2 * time.Second,
 		PingTime:  30 * time.Second,
 		UserTime:  30 * time.Second,
+		Budget:    dispatch.NewBudget(1 << 30),
 		Protocol:  protocol.DefaultConfig(),
 		Log:       slog.New(slog.DiscardHandler),
 	}
@@ -80,6 +84,9 @@ func (c *Config) validate() error {
 		if b.v < b.lo || b.v > b.hi {
 			return fmt.Errorf("%w: %s is %d, and must be from %d to %d", ErrConfig, b.name, b.v, b.lo, b.hi)
 		}
+	}
+	if c.Budget == nil {
+		return fmt.Errorf("%w: Budget is nil, so nothing would bound the memory of connections", ErrConfig)
 	}
 	if c.Serve == nil {
 		return fmt.Errorf("%w: Serve is nil, so nothing would answer", ErrConfig)

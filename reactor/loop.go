@@ -18,18 +18,19 @@ type conn struct {
 	loop    *Loop
 	session protocol.Session
 
-	phase  protocol.Phase
-	phased uint32 // the second in which the phase began
-	heard  uint32 // the second in which bytes last came
-	pinged uint32 // the second in which a ping was last sent
-	moved  uint32 // slow: the second in which the peer last read something
-	unread int    // slow: bytes that waited for it then
-	seq    uint64 // requests begun when the phase was last looked at
-	dirty  bool   // session.Out is to be written at the end of the turn
-	slow   bool   // it does not read what it is sent
-	watch  bool   // on the loop's list of those to look at often
-	done   bool   // nothing more is read from it; when all is written our side is shut down
-	gone   bool   // the socket is closed, or will be at the end of the turn
+	phase   protocol.Phase
+	phased  uint32 // the second in which the phase began
+	heard   uint32 // the second in which bytes last came
+	pinged  uint32 // the second in which a ping was last sent
+	moved   uint32 // slow: the second in which the peer last read something
+	unread  int    // slow: bytes that waited for it then
+	counted int    // bytes noted in the budget
+	seq     uint64 // requests begun when the phase was last looked at
+	dirty   bool   // session.Out is to be written at the end of the turn
+	slow    bool   // it does not read what it is sent
+	watch   bool   // on the loop's list of those to look at often
+	done    bool   // nothing more is read from it; when all is written our side is shut down
+	gone    bool   // the socket is closed, or will be at the end of the turn
 }
 
 // Loop is one event loop: its connections, by slot, and what they have to send.
@@ -163,6 +164,7 @@ func (l *Loop) open(gc gnet.Conn) *conn {
 func (l *Loop) close(c *conn) {
 	c.gone = true
 	c.session.End()
+	l.server.cfg.Budget.Note(-int64(c.counted))
 	if c.session.Out != nil {
 		l.give(c.session.Out)
 		c.session.Out = nil
@@ -223,5 +225,36 @@ func (l *Loop) flush(c *conn) {
 func (l *Loop) give(out []byte) {
 	if cap(out) > 0 && cap(out) <= keepOut && len(l.spare) < maxSpare {
 		l.spare = append(l.spare, out[:0])
+	}
+}
+
+// small is how many bytes a connection may hold that are not counted: most hold none, or a part of a message for a
+// moment, and counting would cost more than it tells.
+const small = 4 << 10
+
+// count notes in the budget what a connection holds. If that is too much for the server, the connection lets go of it:
+// the message that is coming is refused, output that is not read is the end of the connection.
+func (l *Loop) count(c *conn) {
+	if c.gone {
+		return
+	}
+	unread := c.gc.OutboundBuffered()
+	n := c.session.Held() + unread
+	if n <= small {
+		n = 0
+	}
+	if n == c.counted {
+		return
+	}
+	kept := l.server.cfg.Budget.Note(int64(n - c.counted))
+	grew := n > c.counted
+	c.counted = n
+	switch {
+	case kept || !grew:
+	case unread > n/2:
+		l.server.cfg.Log.Info("out of memory for output: closing a connection that does not read", "remote", remote(c), "bytes", unread)
+		l.drop(c)
+	default:
+		c.session.Overload()
 	}
 }

@@ -202,6 +202,7 @@ func (h *handler) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 	if !c.gone && !c.done {
 		c.session.Feed(in)
 		c.note(now)
+		l.count(c)
 		l.noteEnd(c)
 	}
 	l.turn()

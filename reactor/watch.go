@@ -16,6 +16,9 @@ const watchEvery = 10 * time.Millisecond
 // look sees, after a write or a while later, how a connection does: whether the peer reads, and whether we are done.
 func (l *Loop) look(c *conn) {
 	unread := c.gc.OutboundBuffered()
+	if l.count(c); c.gone {
+		return
+	}
 	if unread > l.server.hardOut() {
 		l.server.cfg.Log.Info("closing a connection that does not read", "remote", remote(c), "bytes", unread)
 		l.drop(c)

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"time"
+)
+
+// config is the command line. kong reads it by these tags.
+type config struct {
+	Scenario []string `help:"What to measure, by name: ${scenarios}." default:"${scenarios}"`
+	Rounds   int      `help:"How often each is measured. The table shows medians." default:"3"`
+	Seconds  float64  `help:"How long a round is measured." default:"3"`
+	Warmup   float64  `help:"How many seconds a round runs before anything counts." default:"0.5"`
+	Addr     string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
+	PID      int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
+	Relay    bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
+	Pin      bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
+	Threads  int      `help:"How many threads play the clients." default:"1"`
+	JSON     string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
+	MaxRatio float64  `help:"Fail if workman's CPU a task in s2 is more than this many times the relay's. Needs --relay." placeholder:"X"`
+}
+
+// The bounds of the flags.
+const (
+	maxRounds  = 1000
+	maxSeconds = 3600
+	maxThreads = 64
+)
+
+// validate finds what cannot be meant.
+func (c config) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	_, err := findScenarios(c.Scenario)
+	errs = append(errs, err)
+	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds is %d: give 1 to %d", c.Rounds, maxRounds)
+	check(c.Seconds > 0 && c.Seconds <= maxSeconds, "--seconds is %g: give more than 0, at most %d", c.Seconds, maxSeconds)
+	check(c.Warmup >= 0 && c.Warmup <= maxSeconds, "--warmup is %g: give 0 to %d seconds", c.Warmup, maxSeconds)
+	check(c.Threads >= 1 && c.Threads <= maxThreads, "--threads is %d: give 1 to %d", c.Threads, maxThreads)
+	check(c.PID >= 0, "--pid is %d: give the server's process id", c.PID)
+	check(c.PID == 0 || c.Addr != "", "--pid %d is for a server that --addr names: give both or none", c.PID)
+	if c.Addr != "" {
+		_, _, err := net.SplitHostPort(c.Addr)
+		check(err == nil, "--addr is %q: give host:port, as 127.0.0.1:9999", c.Addr)
+	}
+	return errors.Join(append(errs, c.validateGate())...)
+}
+
+// validateGate checks that --max-ratio can be decided.
+func (c config) validateGate() error {
+	switch {
+	case c.MaxRatio == 0:
+		return nil
+	case c.MaxRatio < 0 || math.IsNaN(c.MaxRatio):
+		return fmt.Errorf("--max-ratio is %g: give a ratio above 0", c.MaxRatio)
+	case !c.Relay || !slices.Contains(c.Scenario, gateScenario):
+		return fmt.Errorf("--max-ratio compares workman to the relay in %s: add --relay, and %s to --scenario", gateScenario, gateScenario)
+	case c.Addr != "" && c.PID == 0:
+		return errors.New("--max-ratio compares CPU times: add --pid, the process of the server at --addr")
+	}
+	return nil
+}
+
+// pace is how long the parts of a round take.
+func (c config) pace() pace {
+	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second}
+}
+
+// seconds is a number of them as a duration.
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// parse reads a command line as main does.
+func parse(t *testing.T, args ...string) (c config) {
+	t.Helper()
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestFlagsHaveDefaults(t *testing.T) {
+	c := parse(t)
+	if err := c.validate(); err != nil {
+		t.Error(err)
+	}
+	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFlagsAreChecked(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"--scenario s1,s3", `"s3" is unknown: choose from s1,s2,http,ws64`},
+		{"--rounds 0", "--rounds is 0"},
+		{"--seconds 0", "--seconds is 0"},
+		{"--seconds NaN", "--seconds is NaN"},
+		{"--warmup=-1", "--warmup is -1"},
+		{"--threads 65", "--threads is 65"},
+		{"--pid 4", "--addr names: give both or none"},
+		{"--addr localhost", "give host:port"},
+		{"--max-ratio 2", "add --relay"},
+		{"--max-ratio 2 --relay --scenario s1", "add --relay, and s2"},
+		{"--max-ratio=-2 --relay", "--max-ratio is -2"},
+		{"--max-ratio 2 --relay --addr localhost:1", "add --pid"},
+	} {
+		err := parse(t, strings.Fields(test.args)...).validate()
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, not %q", test.args, err, test.want)
+		}
+	}
+	if err := parse(t, "--scenario", "s2", "--relay", "--max-ratio", "2").validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPlacement(t *testing.T) {
+	for _, test := range []struct {
+		cores        []int
+		same         bool
+		servers, own []int
+	}{
+		{[]int{3}, false, []int{3}, []int{3}},
+		{[]int{0, 1}, true, []int{0}, []int{0}},
+		{[]int{0, 1}, false, []int{0}, []int{1}},
+		{[]int{0, 1, 2}, true, []int{0}, []int{1, 2}},
+	} {
+		servers, own := placement(test.cores, test.same)
+		if !slices.Equal(servers, test.servers) || !slices.Equal(own, test.own) {
+			t.Errorf("%v, %v: %v and %v", test.cores, test.same, servers, own)
+		}
+	}
+}
+
+func TestScenariosFitTheirNonces(t *testing.T) {
+	for _, sc := range scenarios {
+		if sc.Producers > maxPair || sc.Outstanding > maxPair || sc.HTTP && sc.Outstanding != 1 {
+			t.Errorf("%+v", sc)
+		}
+	}
+	if runTaskLen := runTaskBAt + digitsLen + len(runTaskTail); runTaskLen > 125 {
+		t.Errorf("RunTask takes %d bytes: its header is longer than %d", runTaskLen, shortHead)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// fleet is all producers and workers of a round, spread over loops.
+type fleet struct {
+	loops   []*loop
+	debtors []debtor
+	phase   atomic.Int32
+	failed  chan error // what ended a loop early
+	ended   sync.WaitGroup
+}
+
+// debtor is a producer at the end of a round: it counts what it never got.
+type debtor interface{ lost() }
+
+// newFleet connects a scenario's clients to the server at addr. No task is
+// sent before start.
+func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
+	f := &fleet{failed: make(chan error, threads)}
+	for range threads {
+		l, err := newLoop(&f.phase)
+		if err != nil {
+			f.close()
+			return nil, err
+		}
+		f.loops = append(f.loops, l)
+	}
+	if err := f.connect(sc, addr); err != nil {
+		f.close()
+		return nil, fmt.Errorf("connecting %d producers and %d workers: %w", sc.Producers, sc.Workers, err)
+	}
+	return f, nil
+}
+
+// connect opens the workers, then the producers, so that a loop starts them in
+// this order.
+func (f *fleet) connect(sc scenario, addr string) error {
+	random := source(rand.Uint64() | 1)
+	for i := range sc.Workers {
+		s, err := dial(addr, "/worker")
+		if err != nil {
+			return fmt.Errorf("worker %d: %w", i, err)
+		}
+		f.loop(i).add(s, newWorker(i, sc.Credits, &random))
+	}
+	for i := range sc.Producers {
+		own := source(random.next())
+		if err := f.addProducer(sc, addr, i, &own); err != nil {
+			return fmt.Errorf("producer %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// addProducer connects one producer of the scenario's kind.
+func (f *fleet) addProducer(sc scenario, addr string, i int, random *source) error {
+	l := f.loop(i)
+	if sc.HTTP {
+		s, err := dial(addr, "")
+		if err != nil {
+			return err
+		}
+		p := newHTTPProducer(i, addr, &l.ledger, random)
+		l.add(s, p)
+		f.debtors = append(f.debtors, p)
+		return nil
+	}
+	s, err := dial(addr, "/websocket")
+	if err != nil {
+		return err
+	}
+	p := newProducer(i, sc.Outstanding, &l.ledger, random)
+	l.add(s, p)
+	f.debtors = append(f.debtors, p)
+	return nil
+}
+
+// loop is the one that drives the i-th client of a kind.
+func (f *fleet) loop(i int) *loop { return f.loops[i%len(f.loops)] }
+
+// start starts the loops: one goroutine each, which ends when the phase is
+// stopped or a connection breaks.
+func (f *fleet) start() {
+	for _, l := range f.loops {
+		f.ended.Go(func() {
+			if err := l.run(); err != nil {
+				f.failed <- err
+			}
+		})
+	}
+}
+
+// enter begins a phase. The loops see it after what they are doing, or within
+// maxWait.
+func (f *fleet) enter(phase int32) { f.phase.Store(phase) }
+
+// answered is how many tasks were answered so far, warm-up included.
+func (f *fleet) answered() (n int64) {
+	for _, l := range f.loops {
+		n += l.answered.Load()
+	}
+	return n
+}
+
+// outstanding is how many tasks wait for their answer.
+func (f *fleet) outstanding() (n int64) {
+	for _, l := range f.loops {
+		n += l.outstanding.Load()
+	}
+	return n
+}
+
+// stop ends the loops and waits for them.
+func (f *fleet) stop() {
+	f.enter(stopped)
+	f.ended.Wait()
+}
+
+// close closes all connections. The loops must have ended.
+func (f *fleet) close() {
+	for _, l := range f.loops {
+		l.close()
+	}
+}
+
+// tally is what the loops have counted. They must have ended.
+func (f *fleet) tally() (answered int64, latency *hdrhistogram.Histogram, all faults) {
+	latency = newHistogram()
+	for _, d := range f.debtors {
+		d.lost()
+	}
+	for _, l := range f.loops {
+		answered += l.ledger.answered
+		latency.Merge(l.ledger.latency)
+		all.merge(l.ledger.faults)
+	}
+	return answered, latency, all
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// maxHead is the longest response head taken, in bytes.
+const maxHead = 16 << 10
+
+// Where the digits lie in the options of a request.
+const (
+	bodyAAt = len(optionsHead)
+	bodyBAt = bodyAAt + digitsLen + len(optionsB)
+	bodyLen = bodyBAt + digitsLen + len(optionsTail)
+)
+
+// httpProducer is an HTTP/1.1 keep-alive client of POST /task/work with one
+// request outstanding.
+type httpProducer struct {
+	id      int
+	ledger  *ledger
+	random  *source
+	request []byte // head and body, to be patched
+	bodyAt  int
+
+	waiting bool
+	sum     digits
+	sent    int64
+
+	head   []byte // the last response's: the next is most likely the same
+	length int    // and its Content-Length
+}
+
+// newHTTPProducer makes a producer that names host in its requests.
+func newHTTPProducer(id int, host string, l *ledger, random *source) *httpProducer {
+	gap := string(make([]byte, digitsLen))
+	body := optionsHead + gap + optionsB + gap + optionsTail
+	head := fmt.Sprintf("POST /task/work HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+		host, len(body))
+	return &httpProducer{id: id, ledger: l, random: random, request: []byte(head + body), bodyAt: len(head)}
+}
+
+// open sends the first request.
+func (p *httpProducer) open(out []byte, now int64) []byte { return p.issue(out, now) }
+
+// issue appends a new request.
+func (p *httpProducer) issue(out []byte, now int64) []byte {
+	a, b := p.random.draw()
+	p.sum, p.sent, p.waiting = a.plus(b), now, true
+	start := len(out)
+	out = append(out, p.request...)
+	body := out[start+p.bodyAt:]
+	a.put(body[bodyAAt:], 0)
+	b.put(body[bodyBAt:], 0)
+	p.ledger.outstanding++
+	return out
+}
+
+// receive checks all whole responses in data and sends a new request for each
+// that was outstanding.
+func (p *httpProducer) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
+	for {
+		body, size, err := p.response(data[used:])
+		if size == 0 || err != nil {
+			return used, out, err
+		}
+		used += size
+		if p.answer(body, now) && p.ledger.issuing {
+			out = p.issue(out, now)
+		}
+	}
+}
+
+// answer takes one response's body and says whether it was waited for.
+func (p *httpProducer) answer(body []byte, now int64) bool {
+	f := &p.ledger.faults
+	if !p.waiting {
+		f.add(&f.Duplicated, "HTTP producer %d got a response to no request: %.200q", p.id, body)
+		return false
+	}
+	p.waiting = false
+	if len(body) != 2+digitsLen || string(body[:2]) != "0." || getDigits(body[2:]) != p.sum {
+		p.ledger.outstanding--
+		f.add(&f.Wrong, "HTTP producer %d got the result %.200q, not %s", p.id, body, p.sum)
+		return true
+	}
+	p.ledger.settle(p.sent, now)
+	return true
+}
+
+// response finds the next response in b. size is its whole length, 0 if b
+// holds only a part of it.
+func (p *httpProducer) response(b []byte) (body []byte, size int, err error) {
+	if len(p.head) == 0 || !bytes.HasPrefix(b, p.head) {
+		end := bytes.Index(b, []byte("\r\n\r\n"))
+		if end < 0 {
+			if len(b) > maxHead {
+				return nil, 0, fmt.Errorf("no end of the response's head in %d bytes: %.200q", len(b), b)
+			}
+			return nil, 0, nil
+		}
+		if p.length, err = parseHead(b[:end+2]); err != nil {
+			p.head = p.head[:0]
+			return nil, 0, fmt.Errorf("%w: %.500q", err, b)
+		}
+		p.head = append(p.head[:0], b[:end+4]...)
+	}
+	size = len(p.head) + p.length
+	if len(b) < size {
+		return nil, 0, nil
+	}
+	return b[len(p.head):size], size, nil
+}
+
+// parseHead reads a response's status line and header lines, each with its
+// CRLF, and returns its Content-Length. All but a 200 of HTTP/1.1 with one
+// Content-Length on a connection that stays is an error.
+func parseHead(head []byte) (length int, err error) {
+	lines := strings.Split(strings.TrimSuffix(string(head), "\r\n"), "\r\n")
+	if lines[0] != "HTTP/1.1 200" && !strings.HasPrefix(lines[0], "HTTP/1.1 200 ") {
+		return 0, fmt.Errorf("the response is %q, not HTTP/1.1 200", lines[0])
+	}
+	length = -1
+	for _, line := range lines[1:] {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return 0, fmt.Errorf("the response has the header line %q", line)
+		}
+		value = strings.Trim(value, " \t")
+		switch strings.ToLower(name) {
+		case "content-length":
+			if length >= 0 {
+				return 0, errors.New("the response has two Content-Lengths")
+			}
+			if length, err = contentLength(value); err != nil {
+				return 0, err
+			}
+		case "transfer-encoding":
+			return 0, fmt.Errorf("the response has Transfer-Encoding %q: the bench wants a Content-Length", value)
+		case "connection":
+			if strings.EqualFold(value, "close") {
+				return 0, errors.New("the response closes the connection, which was to be kept alive")
+			}
+		}
+	}
+	if length < 0 {
+		return 0, errors.New("the response has no Content-Length")
+	}
+	return length, nil
+}
+
+// contentLength parses the length of a body, in bytes: digits only (RFC 9110
+// 8.6), and no more than a loop's buffer holds.
+func contentLength(value string) (int, error) {
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil || value[0] == '+' || n > readBuffer-maxHead {
+		return 0, fmt.Errorf("the response has Content-Length %q: not a number from 0 to %d", value, readBuffer-maxHead)
+	}
+	return int(n), nil
+}
+
+// lost counts the request that is still outstanding when the round is over.
+func (p *httpProducer) lost() {
+	if f := &p.ledger.faults; p.waiting {
+		f.add(&f.Lost, "HTTP producer %d never got a response", p.id)
+	}
+}
+
+// String names the producer in errors.
+func (p *httpProducer) String() string { return fmt.Sprintf("HTTP producer %d", p.id) }

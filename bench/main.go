@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// description is the head of --help, and explains what the table shows.
+const description = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
+
+A task is the whole way: a producer asks for it, the server gives it to a worker, the worker answers with the sum of its two numbers, the server passes the answer to the producer.
+
+Scenarios:
+${scenario_help}
+
+Figures (the median of the rounds, each after a warm-up):
+  tasks/s         tasks answered a second, all producers together; then the worst and the best round
+  p50 µs          half of the tasks were answered within this many µs of being sent
+  p99 µs          99 of 100 tasks were
+  p99.9 µs        999 of 1000 were
+  server µs/task  CPU time of the server process for one task, user and kernel
+  bench µs/task   CPU time of this program for one task: if it is the greater, then the bench, not the server, limits tasks/s
+  RSS MB          memory of the server process at the end of the round
+  –               not known: a server that runs already shows its own with --pid
+
+Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
+  workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
+  http/ws64       the same load from HTTP producers beside WebSocket's`
+
+// startTime is when the bench was started.
+var startTime = time.Now()
+
+func main() {
+	os.Exit(run())
+}
+
+// run is the command; it returns the exit status.
+func run() int {
+	var c config
+	kong.Parse(&c, kong.Name("bench"), kong.Description(description),
+		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	show := newProgress(os.Stderr)
+	if err := c.run(ctx, show); err != nil {
+		show.clear()
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+// run does what the command line says.
+func (c config) run(ctx context.Context, show *progress) error {
+	if err := supported(); err != nil {
+		return err
+	}
+	if err := c.validate(); err != nil {
+		return err
+	}
+	s, err := newSuite(c, show)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, os.Stdout)
+}
+
+// scenarioHelp lists the scenarios for --help.
+func scenarioHelp() (text string) {
+	for i, sc := range scenarios {
+		if i > 0 {
+			text += "\n"
+		}
+		text += fmt.Sprintf("  %-6s %s", sc.Name, sc.What)
+	}
+	return text
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// testRelay is a small task server: WebSocket and HTTP producers, workers with
+// credits, and on request one fault. It shares no code with the bench, so that
+// the two check each other.
+type testRelay struct {
+	mu      sync.Mutex // held while the messages of one read are handled
+	credits []*relayConn
+	queue   []relayTask
+	running map[string]relayOrigin
+	dirty   []*relayConn
+	tasks   int
+	answers int
+	fault   string
+	held    *relayAnswer // fault "swap": waits for another to swap with
+}
+
+// faultAt is the number of the answer that the fault befalls.
+const faultAt = 100
+
+type relayConn struct {
+	net.Conn
+	out []byte
+}
+
+type relayTask struct {
+	options string
+	origin  relayOrigin
+}
+
+// relayOrigin is who waits: a WebSocket with a nonce, or an HTTP request.
+type relayOrigin struct {
+	conn  *relayConn
+	nonce string
+	http  chan string
+}
+
+type relayAnswer struct {
+	origin relayOrigin
+	result string
+}
+
+func newTestRelay(fault string) *testRelay {
+	return &testRelay{running: map[string]relayOrigin{}, fault: fault}
+}
+
+// testProgram is the test relay as a program, with a fault.
+func testProgram(t *testing.T, system, fault string) *program {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &program{system: system, path: path, command: func(host, port string) (args, env []string) {
+		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
+	}}
+}
+
+// startTestRelay runs one as a process until the test ends.
+func startTestRelay(t *testing.T, fault string) *target {
+	t.Helper()
+	target, err := testProgram(t, workman, fault).start(t.Context(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := target.server.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return target
+}
+
+// TestMain lets the test binary be the relay too, as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("BENCH_TEST_RELAY") == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+	s := &http.Server{Addr: addr, Handler: newTestRelay(os.Getenv("BENCH_TEST_FAULT"))}
+	fmt.Fprintln(os.Stderr, "test relay listening on", addr)
+	go func() {
+		<-ctx.Done()
+		s.Close()
+	}()
+	if err := s.ListenAndServe(); err != http.ErrServerClosed {
+		fmt.Fprintln(os.Stderr, "test relay:", err)
+		os.Exit(3)
+	}
+}
+
+func (r *testRelay) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	switch q.URL.Path {
+	case "/task/work":
+		r.post(w, q)
+	case "/websocket", "/worker":
+		conn, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Accept: %s\r\n\r\n", acceptKey(q.Header.Get("Sec-WebSocket-Key")))
+		r.converse(&relayConn{Conn: conn}, bufio.NewReaderSize(rw, 64<<10), q.URL.Path == "/worker")
+	default:
+		http.NotFound(w, q)
+	}
+}
+
+// post runs a task for HTTP.
+func (r *testRelay) post(w http.ResponseWriter, q *http.Request) {
+	options, _ := io.ReadAll(q.Body)
+	answer := make(chan string, 2)
+	r.mu.Lock()
+	r.submit(relayTask{string(options), relayOrigin{http: answer}})
+	r.flush()
+	r.mu.Unlock()
+	select {
+	case result := <-answer:
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		io.WriteString(w, result)
+	case <-q.Context().Done():
+	}
+}
+
+// converse handles one WebSocket until it ends: all whole frames that a read
+// has brought under one lock.
+func (r *testRelay) converse(c *relayConn, in *bufio.Reader, worker bool) {
+	defer c.Close()
+	for {
+		text, err := relayFrame(in)
+		if err != nil {
+			r.forget(c)
+			return
+		}
+		r.mu.Lock()
+		for text != nil {
+			if worker {
+				r.fromWorker(c, text)
+			} else {
+				r.fromProducer(c, text)
+			}
+			text = bufferedFrame(in)
+		}
+		r.flush()
+		r.mu.Unlock()
+	}
+}
+
+// relayFrame reads a client's frame.
+func relayFrame(in *bufio.Reader) (text []byte, err error) {
+	b, err := in.Peek(4)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = in.Peek(frameSize(b)); err != nil {
+		return nil, err
+	}
+	return bufferedFrame(in), nil
+}
+
+// frameSize is the length of a masked frame of which b has four bytes.
+func frameSize(b []byte) int {
+	if b[1]&0x7f == 126 {
+		return 8 + int(binary.BigEndian.Uint16(b[2:]))
+	}
+	return 6 + int(b[1]&0x7f)
+}
+
+// bufferedFrame takes a client's frame if all of it is in the buffer.
+func bufferedFrame(in *bufio.Reader) (text []byte) {
+	b, _ := in.Peek(in.Buffered())
+	if len(b) < 6 || len(b) < frameSize(b) {
+		return nil
+	}
+	head := 6
+	if b[1]&0x7f == 126 {
+		head = 8
+	}
+	text = bytes.Clone(b[head:frameSize(b)])
+	for i := range text {
+		text[i] ^= b[head-4+i%4]
+	}
+	in.Discard(frameSize(b))
+	return text
+}
+
+// forget drops the credits of a worker that has gone.
+func (r *testRelay) forget(c *relayConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.credits = slices.DeleteFunc(r.credits, func(owner *relayConn) bool { return owner == c })
+}
+
+func (r *testRelay) fromProducer(c *relayConn, text []byte) {
+	if action := between(text, `"action":"`); action != "RunTask" {
+		if string(text) != pingText {
+			panic(fmt.Sprintf("the producer sent %q", text))
+		}
+		r.answer(*r.held) // the pong has come: all is well
+		r.held = nil
+		return
+	}
+	_, options, _ := strings.Cut(string(text), `"options":`)
+	r.submit(relayTask{options[:len(options)-1], relayOrigin{conn: c, nonce: between(text, `"nonce":"`)}})
+}
+
+func (r *testRelay) fromWorker(c *relayConn, text []byte) {
+	switch between(text, `"action":"`) {
+	case "GetTask":
+		r.credits = append(r.credits, c)
+		r.dispatch()
+	case "SendResult":
+		nonce := between(text, `"nonce":"`)
+		origin, ok := r.running[nonce]
+		if !ok {
+			panic("the worker answered a task it never got: " + string(text))
+		}
+		delete(r.running, nonce)
+		_, result, _ := strings.Cut(string(text), `"result":`)
+		r.answers++
+		r.spoil(relayAnswer{origin, result[:len(result)-1]})
+	}
+}
+
+func (r *testRelay) submit(t relayTask) {
+	r.queue = append(r.queue, t)
+	r.dispatch()
+}
+
+func (r *testRelay) dispatch() {
+	for len(r.queue) > 0 && len(r.credits) > 0 {
+		t, c := r.queue[0], r.credits[0]
+		r.queue, r.credits = r.queue[1:], r.credits[1:]
+		r.tasks++
+		nonce := fmt.Sprintf("%024x", r.tasks)
+		r.running[nonce] = t.origin
+		if r.fault == "shuffle" {
+			r.send(c, 0x81, `{"nonce":"`+nonce+`", "options":`+t.options+`,"name":"work"}`)
+			continue
+		}
+		r.send(c, 0x81, `{"name":"work","options":`+t.options+`,"nonce":"`+nonce+`"}`)
+	}
+}
+
+const pingText = "are you there?"
+
+// spoil passes an answer on, with the fault if its time has come.
+func (r *testRelay) spoil(a relayAnswer) {
+	if r.fault == "swap" && r.held != nil {
+		a.result, r.held.result = r.held.result, a.result
+		r.answer(*r.held)
+		r.held = nil
+	}
+	fault := r.fault
+	if r.answers != faultAt {
+		fault = ""
+	}
+	switch fault {
+	case "drop":
+	case "swap":
+		r.held = &a
+	case "ping":
+		r.held = &a
+		r.send(a.origin.conn, 0x89, pingText)
+	case "corrupt":
+		a.result = a.result[:5] + string('0'+(a.result[5]-'0'+1)%10) + a.result[6:]
+		r.answer(a)
+	case "duplicate":
+		r.answer(a)
+		r.answer(a)
+	case "forge":
+		r.answer(a)
+		a.origin.nonce = "!" + a.origin.nonce[1:]
+		r.answer(a)
+	case "reorder":
+		r.send(a.origin.conn, 0x81, ` {"result": `+a.result+`, "nonce": "`+a.origin.nonce+`"}`)
+	case "hangup":
+		r.send(a.origin.conn, 0x88, "\x03\xe9going away")
+	default:
+		r.answer(a)
+	}
+}
+
+func (r *testRelay) answer(a relayAnswer) {
+	if a.origin.http != nil {
+		a.origin.http <- a.result
+		return
+	}
+	r.send(a.origin.conn, 0x81, `{"nonce":"`+a.origin.nonce+`","result":`+a.result+`}`)
+}
+
+// send queues a frame, and flush writes what is queued.
+func (r *testRelay) send(c *relayConn, first byte, text string) {
+	if len(c.out) == 0 {
+		r.dirty = append(r.dirty, c)
+	}
+	if c.out = append(c.out, first); len(text) > 125 {
+		c.out = append(c.out, 126, byte(len(text)>>8), byte(len(text)))
+	} else {
+		c.out = append(c.out, byte(len(text)))
+	}
+	c.out = append(c.out, text...)
+}
+
+// flush writes with the lock held: what a test has under way fits the sockets'
+// buffers.
+func (r *testRelay) flush() {
+	for _, c := range r.dirty {
+		c.Write(c.out)
+		c.out = c.out[:0]
+	}
+	r.dirty = r.dirty[:0]
+}
+
+// between is the text from prefix to the next quote.
+func between(text []byte, prefix string) string {
+	_, rest, _ := bytes.Cut(text, []byte(prefix))
+	value, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(value)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// quiet is how long a round listens for answers that nobody waits for any
+// more, once all have come.
+const quiet = 40 * time.Millisecond
+
+// errNoAnswers is returned when there is nothing to make figures of.
+var errNoAnswers = errors.New("no task was answered")
+
+// pace is how long the parts of a round take.
+type pace struct {
+	warmUp  time.Duration
+	measure time.Duration
+	drain   time.Duration // at most: what is unanswered then is lost
+}
+
+// trial is a round under way.
+type trial struct {
+	label   string
+	target  *target
+	threads int
+	fleet   *fleet
+	show    *progress
+}
+
+// runRound measures a scenario on a target once. Any answer that is not right
+// is an error.
+func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) (round, error) {
+	f, err := newFleet(sc, t.addr, threads)
+	if err != nil {
+		return round{}, t.server.explain(err)
+	}
+	defer f.close()
+	f.start()
+	r := trial{label, t, threads, f, show}
+	one, err := r.measure(ctx, p)
+	if err == nil {
+		err = r.drain(ctx, p.drain)
+	}
+	f.stop()
+	answered, latency, wrong := f.tally()
+	switch {
+	case err == nil:
+		err = wrong.err()
+	case wrong.Wrong+wrong.Duplicated+wrong.Stray > 0:
+		err = fmt.Errorf("%w; and %w", err, wrong.err())
+	}
+	if err != nil {
+		return round{}, t.server.explain(err)
+	}
+	if answered == 0 {
+		return round{}, fmt.Errorf("%w in %v: the server, or a busy machine, is too slow; try a greater --seconds", errNoAnswers, p.measure)
+	}
+	return one.figures(answered, latency, threads), nil
+}
+
+// window is what is read at both ends of the measured time.
+type window struct {
+	took   time.Duration
+	server time.Duration // 0: not known
+	own    time.Duration
+	rss    int64
+	others float64 // share of the machine that other processes had
+}
+
+// reading is one end of it.
+type reading struct {
+	at     time.Time
+	server usage
+	own    time.Duration
+	busy   time.Duration // of all cores
+	all    time.Duration // idle or not
+}
+
+// measure warms up, then lets answers count for a while.
+func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
+	if err := r.watch(ctx, p.warmUp, "warming up"); err != nil {
+		return w, err
+	}
+	before, err := r.read()
+	if err != nil {
+		return w, err
+	}
+	r.fleet.enter(measuring)
+	if err := r.watch(ctx, p.measure, "measuring"); err != nil {
+		return w, err
+	}
+	r.fleet.enter(draining)
+	after, err := r.read()
+	if err != nil {
+		return w, err
+	}
+	w = window{took: after.at.Sub(before.at), server: after.server.since(before.server), own: after.own - before.own}
+	if r.target.pid != 0 {
+		w.rss, err = readRSS(r.target.pid)
+		w.others = max(0, float64(after.busy-before.busy-w.server-w.own)/float64(after.all-before.all+1))
+	}
+	return w, err
+}
+
+// read takes the time and what the server and the bench have used so far.
+func (r *trial) read() (at reading, err error) {
+	at.at, at.own = time.Now(), ownCPU()
+	if r.target.pid != 0 {
+		if at.server, err = readUsage(r.target.pid); err != nil {
+			return at, err
+		}
+	}
+	at.busy, at.all, err = readMachine()
+	return at, err
+}
+
+// watch waits for d, showing the rate, unless something breaks before.
+func (r *trial) watch(ctx context.Context, d time.Duration, doing string) error {
+	end := time.NewTimer(d)
+	defer end.Stop()
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	start, first := time.Now(), r.fleet.answered()
+	for {
+		select {
+		case <-end.C:
+			return nil
+		case err := <-r.fleet.failed:
+			return err
+		case <-ctx.Done():
+			return errInterrupted
+		case <-look.C:
+		}
+		took := time.Since(start)
+		r.show.live("%s  %s %.1f s  %s tasks/s", r.label, doing, took.Seconds(),
+			thousands(float64(r.fleet.answered()-first)/took.Seconds()))
+	}
+}
+
+// drain waits until all tasks are answered, at most for limit, and then a
+// little for what comes twice.
+func (r *trial) drain(ctx context.Context, limit time.Duration) error {
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for r.fleet.outstanding() > 0 {
+		select {
+		case <-end.C:
+			return nil // they count as lost
+		case err := <-r.fleet.failed:
+			return err
+		case <-ctx.Done():
+			return errInterrupted
+		case <-look.C:
+		}
+	}
+	return r.watch(ctx, quiet, "draining")
+}
+
+// figures are the results of a window in which so many tasks were answered.
+func (w window) figures(answered int64, latency *hdrhistogram.Histogram, threads int) round {
+	at := func(percentile float64) float64 { return float64(latency.ValueAtPercentile(percentile)) }
+	return round{
+		Tasks: answered, Seconds: w.took.Seconds(), Rate: float64(answered) / w.took.Seconds(),
+		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(latency.Max()),
+		ServerCPU: perTask(w.server, answered), GeneratorCPU: perTask(w.own, answered),
+		GeneratorBusy: w.own.Seconds() / w.took.Seconds() / float64(threads),
+		RSS:           float64(w.rss),
+		Others:        w.others,
+	}
+}

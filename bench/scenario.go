@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scenario is a load: how many clients, and how much each keeps under way.
+type scenario struct {
+	Name        string `json:"name"`
+	What        string `json:"what"`
+	Producers   int    `json:"producers"`
+	Outstanding int    `json:"outstanding"` // tasks a producer keeps unanswered
+	Workers     int    `json:"workers"`
+	Credits     int    `json:"credits"`   // tasks a worker asks for at a time
+	HTTP        bool   `json:"http"`      // producers speak HTTP instead of WebSocket
+	SameCore    bool   `json:"same_core"` // pinned on 2 cores: server and bench share one
+}
+
+// scenarios are those that --scenario knows, in the order of the table.
+var scenarios = []scenario{
+	{Name: "s1", What: "20 producers × 1 outstanding, 4 workers × 1 (the latency of single tasks)",
+		Producers: 20, Outstanding: 1, Workers: 4, Credits: 1, SameCore: true},
+	{Name: "s2", What: "8 producers × 64 outstanding, 4 workers × 64 (throughput)",
+		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64},
+	{Name: "http", What: "64 HTTP keep-alive producers × 1 outstanding, 4 workers × 64",
+		Producers: 64, Outstanding: 1, Workers: 4, Credits: 64, HTTP: true},
+	{Name: "ws64", What: "64 WebSocket producers × 1 outstanding, 4 workers × 64 (beside http)",
+		Producers: 64, Outstanding: 1, Workers: 4, Credits: 64},
+}
+
+// findScenarios looks names up. Each is there at most once in the answer.
+func findScenarios(names []string) (found []scenario, err error) {
+	for _, sc := range scenarios {
+		if slices.Contains(names, sc.Name) {
+			found = append(found, sc)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(scenarios, func(sc scenario) bool { return sc.Name == name }) {
+			return nil, fmt.Errorf("--scenario %q is unknown: choose from %s", name, scenarioNames())
+		}
+	}
+	return found, nil
+}
+
+// scenarioNames lists them all.
+func scenarioNames() string {
+	names := make([]string, len(scenarios))
+	for i, sc := range scenarios {
+		names[i] = sc.Name
+	}
+	return strings.Join(names, ",")
+}

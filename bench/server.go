@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// readyTimeout is how long a server may take until it accepts.
+	readyTimeout = 15 * time.Second
+	// stopTimeout is how long it may take to end after SIGTERM.
+	stopTimeout = 15 * time.Second
+)
+
+// target is a server as a round sees it.
+type target struct {
+	system string
+	addr   string
+	pid    int     // 0: not known, so no CPU and no memory
+	server *server // nil: not ours
+}
+
+// server is a process that the bench has started.
+type server struct {
+	cmd  *exec.Cmd
+	said tail
+	done chan struct{} // closed once it has ended
+	err  error         // how, once done
+}
+
+// start starts the program on a free loopback port and waits until it accepts.
+// With pin it is kept on those cores, else it may use all.
+func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
+	host, port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	args, env := p.command(host, port)
+	s := &server{cmd: exec.Command(p.path, args...), done: make(chan struct{})}
+	s.cmd.Env = append(s.cmd.Environ(), env...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
+	isolate(s.cmd)
+	if err := s.launch(pin, own); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", p.system, err)
+	}
+	t := &target{p.system, net.JoinHostPort(host, port), s.cmd.Process.Pid, s}
+	if err := s.ready(ctx, t.addr); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", p.system, err)
+	}
+	return t, nil
+}
+
+// freePort finds a port that nobody listens on.
+func freePort() (host, port string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", fmt.Errorf("finding a free port on 127.0.0.1: %w", err)
+	}
+	defer l.Close()
+	return net.SplitHostPort(l.Addr().String())
+}
+
+// launch starts the process. A child inherits the cores of the thread that
+// starts it, and sizes itself by them: so this thread moves there and back.
+func (s *server) launch(pin, own []int) error {
+	if len(pin) > 0 {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := pinThread(0, pin); err != nil {
+			return err
+		}
+		defer pinThread(0, own) //nolint:errcheck // the same call has just worked
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.done)
+	}()
+	return nil
+}
+
+// ready waits until the server accepts. If that fails it is stopped.
+func (s *server) ready(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	retry := time.NewTicker(10 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-s.done:
+			return s.explain(fmt.Errorf("it ended before it listened on %s", addr))
+		case <-ctx.Done():
+			err = s.explain(fmt.Errorf("it does not listen on %s: %w", addr, err))
+			s.stop() //nolint:errcheck // err says more
+			return err
+		case <-retry.C:
+		}
+	}
+}
+
+// stop ends the server with SIGTERM, or by force if that takes too long, which
+// is an error.
+func (s *server) stop() error {
+	if s == nil {
+		return nil
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
+	select {
+	case <-s.done:
+		return nil
+	case <-time.After(stopTimeout):
+	}
+	s.cmd.Process.Kill() //nolint:errcheck // likewise
+	<-s.done
+	return s.explain(fmt.Errorf("%s did not end within %v of SIGTERM and was killed", s.cmd.Path, stopTimeout))
+}
+
+// explain adds to an error how the server ended, if it has, and the end of
+// what it said.
+func (s *server) explain(err error) error {
+	if s == nil {
+		return err
+	}
+	select {
+	case <-s.done:
+		err = fmt.Errorf("%w; the server has ended (%v)", err, s.cmd.ProcessState)
+	case <-time.After(200 * time.Millisecond):
+	}
+	if said := s.said.String(); said != "" {
+		err = fmt.Errorf("%w; it last said:\n%s", err, said)
+	}
+	return err
+}
+
+// tailSize is how much of a server's output is kept, in bytes.
+const tailSize = 4 << 10
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	end []byte
+}
+
+// Write never fails.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = append(t.end, b...)
+	if over := len(t.end) - tailSize; over > 0 {
+		t.end = t.end[:copy(t.end, t.end[over:])]
+	}
+	return len(b), nil
+}
+
+// String is what was kept.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.end)
+}

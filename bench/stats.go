@@ -1,0 +1,129 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+)
+
+// spread is a figure over all rounds.
+type spread struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	Max    float64 `json:"max"`
+}
+
+// spreadOf summarises values; the median of an even number of them is the mean
+// of the middle two. Of none, all is zero.
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{}
+	}
+	v := slices.Sorted(slices.Values(values))
+	return spread{v[0], (v[(len(v)-1)/2] + v[len(v)/2]) / 2, v[len(v)-1]}
+}
+
+// round is what one round has measured. Figures that are not known are zero.
+type round struct {
+	Tasks         int64   `json:"tasks"`
+	Seconds       float64 `json:"seconds"`
+	Rate          float64 `json:"tasks_per_second"`
+	P50           float64 `json:"p50_us"`
+	P99           float64 `json:"p99_us"`
+	P999          float64 `json:"p99_9_us"`
+	Max           float64 `json:"max_us"`
+	ServerCPU     float64 `json:"server_cpu_us_per_task,omitempty"`
+	GeneratorCPU  float64 `json:"generator_cpu_us_per_task"`
+	GeneratorBusy float64 `json:"generator_busy"` // CPU time over the time of its threads
+	RSS           float64 `json:"server_rss_bytes,omitempty"`
+	Others        float64 `json:"others,omitempty"` // share of the machine's CPU that other processes had
+}
+
+// result is one system in one scenario.
+type result struct {
+	Scenario string  `json:"scenario"`
+	System   string  `json:"system"`
+	Rounds   []round `json:"rounds"`
+}
+
+// of is the spread of one figure over the rounds.
+func (r result) of(figure func(round) float64) spread {
+	values := make([]float64, len(r.Rounds))
+	for i, one := range r.Rounds {
+		values[i] = figure(one)
+	}
+	return spreadOf(values)
+}
+
+// The figures of a round that are compared.
+var (
+	rate      = func(r round) float64 { return r.Rate }
+	p50       = func(r round) float64 { return r.P50 }
+	p99       = func(r round) float64 { return r.P99 }
+	p999      = func(r round) float64 { return r.P999 }
+	serverCPU = func(r round) float64 { return r.ServerCPU }
+)
+
+// ratio compares a figure of two results. Each pair of rounds that ran one
+// after the other gives one value: the machine's moods cancel out.
+type ratio struct {
+	Scenario string `json:"scenario"`
+	What     string `json:"what"` // "workman/relay"
+	Figure   string `json:"figure"`
+	spread
+}
+
+// compared are the figures that ratios are made of.
+var compared = []struct {
+	name  string
+	value func(round) float64
+}{{"tasks/s", rate}, {"p50", p50}, {"p99", p99}, {"p99.9", p999}, {cpuFigure, serverCPU}}
+
+// cpuFigure is the name of the ratio that --max-ratio looks at.
+const cpuFigure = "server CPU/task"
+
+// ratiosOf compares a to b. A figure that one of them lacks is left out.
+func ratiosOf(scenario, what string, a, b result) (all []ratio) {
+	for _, figure := range compared {
+		var pairs []float64
+		for i := range min(len(a.Rounds), len(b.Rounds)) {
+			x, y := figure.value(a.Rounds[i]), figure.value(b.Rounds[i])
+			if x > 0 && y > 0 {
+				pairs = append(pairs, x/y)
+			}
+		}
+		if len(pairs) > 0 {
+			all = append(all, ratio{scenario, what, figure.name, spreadOf(pairs)})
+		}
+	}
+	return all
+}
+
+// find returns the result of a system in a scenario.
+func find(results []result, scenario, system string) (result, bool) {
+	i := slices.IndexFunc(results, func(r result) bool { return r.Scenario == scenario && r.System == system })
+	if i < 0 {
+		return result{}, false
+	}
+	return results[i], true
+}
+
+// compare makes all ratios that the results allow: workman to the relay in
+// each scenario, and HTTP to WebSocket at the same load.
+func compare(results []result) (all []ratio) {
+	for _, sc := range scenarios {
+		a, ok := find(results, sc.Name, workman)
+		if b, both := find(results, sc.Name, relay); ok && both {
+			all = append(all, ratiosOf(sc.Name, "workman/relay", a, b)...)
+		}
+	}
+	a, ok := find(results, "http", workman)
+	if b, both := find(results, "ws64", workman); ok && both {
+		all = append(all, ratiosOf("http", "http/ws64", a, b)...)
+	}
+	return all
+}
+
+// perTask is a duration's share of one task in µs, 0 if there were none.
+func perTask[D ~int64](d D, tasks int64) float64 {
+	return float64(d) / 1000 / float64(cmp.Or(tasks, 1))
+}

@@ -1,0 +1,176 @@
+package dispatch_test
+
+import "workman/dispatch"
+
+// input is an event as the world makes it: with bytes of its own. A nil slice is the zero span.
+type input struct {
+	kind              dispatch.Kind
+	count             uint32
+	seq               uint64
+	name, nonce, body []byte
+	at                int64
+	token             dispatch.Token
+}
+
+func (in *input) caller(from dispatch.Conn) caller {
+	return caller{to: from, seq: in.seq, nonce: string(in.nonce)}
+}
+
+// answer is an effect that the model waits for.
+type answer struct {
+	caller
+	kind    dispatch.EffectKind
+	reason  dispatch.Reason
+	found   bool
+	token   dispatch.Token
+	body    string
+	hasBody bool
+	record  uint64 // must be durable first; 0: none
+}
+
+// seen is what the dispatcher chose in a step where it had a choice.
+type seen struct {
+	refusal *dispatch.Effect // of the caller's request
+	told    *dispatch.Effect // Unscheduled or Scheduled, to the caller
+	loads   int
+	fired   int
+	added   *dispatch.Record // what it added
+}
+
+// apply takes an event into the model: what it changes, and what must leave because of it. Hand-outs come after, one
+// by one, as the dispatcher chooses.
+func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
+	switch in.kind {
+	case dispatch.RunTask:
+		return m.runTask(from, in, s)
+	case dispatch.ScheduleTask:
+		return m.scheduleTask(from, in, s)
+	case dispatch.UnscheduleTask:
+		return m.unscheduleTask(from, in, s)
+	case dispatch.ListTasks:
+		m.listTasks(from, in)
+	case dispatch.RegisterTask:
+		p := m.peer(from)
+		if m.register(p, string(in.name)); len(p.names) > 0 {
+			p.worker = true
+		}
+		p.maybe = true
+	case dispatch.GetTask:
+		m.credit(from, in.count)
+	case dispatch.SendResult:
+		m.sendResult(from, in)
+	case dispatch.Block, dispatch.Unblock:
+		m.peer(from).blocked = in.kind == dispatch.Block
+		m.peer(from).maybe = true
+	case dispatch.Gone:
+		m.leave(from)
+	case dispatch.Tick:
+		return m.tick(s)
+	case dispatch.Drain:
+		m.draining = true
+	case dispatch.Stop:
+		m.stop()
+	case dispatch.Committed:
+		m.commit(in.seq)
+	case dispatch.CommitFailed:
+		m.fail(in.seq)
+	case dispatch.Loaded:
+		return m.loaded(in)
+	}
+	return nil
+}
+
+func (m *model) owe(a answer) { m.owed = append(m.owed, a) }
+
+func (m *model) refuse(c caller, r dispatch.Reason) {
+	if r != dispatch.WorkersLost {
+		m.count.Refused++
+	}
+	m.owe(answer{caller: c, kind: dispatch.Refused, reason: r})
+}
+
+func (m *model) runTask(from dispatch.Conn, in *input, s *seen) *flaw {
+	m.peer(from)
+	if refused, f := m.judge(in, s, m.againstRun(in)); refused || f != nil {
+		m.refuse(in.caller(from), reasonOf(s))
+		return f
+	}
+	m.count.Submitted++
+	m.enqueue(&run{caller: in.caller(from), waits: true, name: string(in.name), body: string(in.body)})
+	return nil
+}
+
+func (m *model) listTasks(from dispatch.Conn, in *input) {
+	m.peer(from)
+	a := answer{caller: in.caller(from), kind: dispatch.Listed}
+	for _, name := range m.listed {
+		a.body += name + "\n"
+	}
+	m.owe(a)
+}
+
+func (m *model) credit(from dispatch.Conn, n uint32) {
+	p := m.peer(from)
+	p.maybe = true
+	p.worker = p.worker || n > 0
+	p.credits = min(p.credits+int(n), m.cfg.WorkerCredit)
+}
+
+func (m *model) sendResult(from dispatch.Conn, in *input) {
+	m.peer(from).maybe = true
+	m.credit(from, in.count)
+	r := m.leases[in.token]
+	if r == nil || r.worker != from {
+		m.count.BadResults++
+		return
+	}
+	m.release(in.token)
+	m.count.Finished++
+	if r.waits {
+		m.owe(answer{caller: r.caller, kind: dispatch.Result, body: string(in.body), hasBody: in.body != nil})
+	}
+}
+
+// leave ends a connection: what it had goes back, unless it has gone back too often.
+func (m *model) leave(from dispatch.Conn) {
+	p := m.peers[from]
+	if p == nil {
+		return
+	}
+	for _, t := range m.leasedTo(from) {
+		r := m.release(t)
+		if r.losses++; r.losses < m.cfg.Losses {
+			m.count.Requeued++
+			m.insert(r)
+			continue
+		}
+		m.count.GivenUp++
+		if r.waits {
+			m.refuse(r.caller, dispatch.WorkersLost)
+		}
+	}
+	m.unregister(p)
+	delete(m.peers, from)
+}
+
+// stop ends every run, and answers whoever waits for one. Schedules stay: what fired now would be lost.
+func (m *model) stop() {
+	m.draining, m.stopped = true, true
+	for _, l := range m.lines {
+		for _, r := range l.queue {
+			m.abandon(r)
+		}
+		l.queue, l.leased = nil, 0
+	}
+	for _, r := range m.leases {
+		m.abandon(r)
+	}
+	clear(m.leases)
+}
+
+// abandon ends a run of which nothing comes any more. It counts as neither finished nor refused.
+func (m *model) abandon(r *run) {
+	if r.waits {
+		m.owe(answer{caller: r.caller, kind: dispatch.Refused, reason: dispatch.Draining})
+	}
+}

@@ -1,0 +1,209 @@
+package dispatch_test
+
+import (
+	"bytes"
+	"math"
+	"slices"
+
+	"workman/dispatch"
+)
+
+// onto changes effects of one kind.
+func onto(kind dispatch.EffectKind, change func(*saboteur, *dispatch.Effect)) func(*saboteur, *dispatch.Effect) fate {
+	return func(s *saboteur, e *dispatch.Effect) fate {
+		if e.Kind == kind {
+			change(s, e)
+		}
+		return keep
+	}
+}
+
+// when lets effects of one kind meet a fate.
+func when(kind dispatch.EffectKind, f fate) func(*saboteur, *dispatch.Effect) fate {
+	return func(_ *saboteur, e *dispatch.Effect) fate {
+		if e.Kind == kind {
+			return f
+		}
+		return keep
+	}
+}
+
+// toward hands out to a worker of the wrong sort.
+func toward(is func(*peer, string) bool) func(*saboteur, *dispatch.Effect) fate {
+	return onto(dispatch.HandOut, func(s *saboteur, e *dispatch.Effect) {
+		if c := s.other(func(p *peer) bool { return is(p, string(e.Name)) }); c != 0 {
+			e.To = c
+		}
+	})
+}
+
+// faults are defects, each with the checker that is there for it.
+var faults = []fault{
+	{name: "a hand-out lost", caught: "idle", often: 5, effect: when(dispatch.HandOut, lose)},
+	{name: "a hand-out twice", caught: "fifo", often: 5, effect: when(dispatch.HandOut, twice)},
+	{name: "a hand-out to a predecessor", caught: "gone", often: 5,
+		effect: onto(dispatch.HandOut, func(_ *saboteur, e *dispatch.Effect) { e.To-- })},
+	{name: "a hand-out to who cannot", caught: "names", effect: toward(func(p *peer, name string) bool {
+		return p.credits > 0 && !p.blocked && !slices.Contains(p.names, name)
+	})},
+	{name: "a hand-out to who did not ask", caught: "credits", effect: toward(func(p *peer, name string) bool {
+		return p.credits == 0 && !p.blocked && slices.Contains(p.names, name)
+	})},
+	{name: "a hand-out to who does not read", caught: "blocked", effect: toward(func(p *peer, name string) bool {
+		return p.credits > 0 && p.blocked && slices.Contains(p.names, name)
+	})},
+	{name: "Block forgotten", caught: "blocked",
+		event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool { return ev.Kind == dispatch.Block }},
+	{name: "a credit too many", caught: "credits", often: 5,
+		event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool {
+			if ev.Kind == dispatch.GetTask && ev.Count < math.MaxUint32 {
+				ev.Count++
+			}
+			return false
+		}},
+	{name: "the second in line first", caught: "fifo", effect: onto(dispatch.HandOut, secondFirst)},
+	{name: "a younger task of another name first", caught: "oldest", effect: onto(dispatch.HandOut, youngerName)},
+	{name: "options spoilt", caught: "bytes", often: 5, effect: onto(dispatch.HandOut, func(_ *saboteur, e *dispatch.Effect) {
+		e.Body = append(bytes.Clone(e.Body), '!')
+	})},
+	{name: "a token twice", caught: "tokens", often: 5, effect: onto(dispatch.HandOut, func(s *saboteur, e *dispatch.Effect) {
+		if ps := s.world.model.plans; len(ps) > 0 {
+			e.Token = ps[0].token
+		}
+	})},
+	{name: "a result lost", caught: "answers", often: 5, effect: when(dispatch.Result, lose)},
+	{name: "a result twice", caught: "answers", often: 5, effect: when(dispatch.Result, twice)},
+	{name: "a result to a successor", caught: "answers", often: 5,
+		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.To++ })},
+	{name: "a result for another request", caught: "answers", often: 5,
+		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.Seq++ })},
+	{name: "a result without its nonce", caught: "answers", often: 5,
+		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.Nonce = nil })},
+	{name: "a result spoilt", caught: "answers", often: 5, effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) {
+		e.Body = append(bytes.Clone(e.Body), '!')
+	})},
+	{name: "undefined is empty", caught: "answers", effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) {
+		e.Body = append([]byte{}, e.Body...)
+	})},
+	{name: "names out of order", caught: "answers", effect: onto(dispatch.Listed, func(_ *saboteur, e *dispatch.Effect) {
+		names := bytes.SplitAfter(bytes.Clone(e.Body), []byte("\n"))
+		slices.Reverse(names)
+		e.Body = bytes.Join(names, nil)
+	})},
+	{name: "another id is told", caught: "answers", effect: onto(dispatch.Scheduled, func(s *saboteur, e *dispatch.Effect) {
+		if s.world.cfg.Durable {
+			e.Token.Secret++
+		}
+	})},
+	{name: "found is not", caught: "answers",
+		effect: onto(dispatch.Unscheduled, func(_ *saboteur, e *dispatch.Effect) { e.Found = !e.Found })},
+	{name: "another reason", caught: "answers", effect: onto(dispatch.Refused, func(s *saboteur, e *dispatch.Effect) {
+		if s.kind == dispatch.Gone || s.kind == dispatch.Stop {
+			e.Reason = dispatch.TooMany
+		}
+	})},
+	{name: "Stop answers not everybody", caught: "answers", effect: func(s *saboteur, e *dispatch.Effect) fate {
+		if s.kind == dispatch.Stop {
+			return lose
+		}
+		return keep
+	}},
+	{name: "refused for nothing", caught: "refusals", often: 20, event: refuseRun},
+	{name: "a hand-out after Stop", caught: "stopped", batch: func(s *saboteur, out *dispatch.Batch, _ int) {
+		if s.world.model.stopped {
+			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.HandOut, To: s.from})
+		}
+	}},
+	{name: "promises out of order", caught: "order", batch: func(s *saboteur, out *dispatch.Batch, first int) {
+		if s.kind == dispatch.Committed {
+			slices.Reverse(out.Effects[first:])
+		}
+	}},
+	{name: "a promise before its record", caught: "answers", batch: func(s *saboteur, out *dispatch.Batch, first int) {
+		if s.kind == dispatch.ScheduleTask && len(out.Effects) == first && len(out.Records) > 0 {
+			r := out.Records[len(out.Records)-1]
+			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.Scheduled, To: s.from, Token: r.Token})
+		}
+	}},
+	{name: "a record lost", caught: "records", often: 10, batch: func(s *saboteur, out *dispatch.Batch, _ int) {
+		if n := len(out.Records); n > 0 && s.kind != dispatch.ScheduleTask {
+			out.Records = out.Records[:n-1]
+		}
+	}},
+	{name: "a record misnumbered", caught: "records", often: 10, batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+		if n := len(out.Records); n > 0 {
+			out.Records[n-1].N++
+		}
+	}},
+	{name: "a load misnumbered", caught: "loads", batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+		if n := len(out.Loads); n > 0 {
+			out.Loads[n-1].N = 1
+		}
+	}},
+	{name: "a batch that does not keep", caught: "borrowed", batch: func(_ *saboteur, out *dispatch.Batch, first int) {
+		if first > 0 {
+			out.Effects[0].Nonce = []byte("spoilt")
+		}
+	}},
+	{name: "an hour ahead", caught: "early", often: 5, event: func(_ *saboteur, now *dispatch.Now, ev *dispatch.Event) bool {
+		if ev.Kind == dispatch.Tick {
+			now.Wall += 3_600_000
+		}
+		return false
+	}},
+	{name: "a Tick missed", caught: "late", often: 5,
+		event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool { return ev.Kind == dispatch.Tick }},
+	{name: "sleeping a little longer", caught: "late", sleep: func(ms int64) int64 { return ms + 1 }},
+	{name: "never sleeping", caught: "sleep", sleep: func(ms int64) int64 { return min(ms, 0) }},
+	{name: "a task too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxTasks++ }},
+	{name: "a schedule too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxSchedules++ }},
+	{name: "a name too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxNames++ }},
+	{name: "a name more for a worker", caught: "names", config: func(c *dispatch.Config) { c.WorkerNames++ }},
+	{name: "a credit more for a worker", caught: "credits", config: func(c *dispatch.Config) { c.WorkerCredit++ }},
+	{name: "a worker more to lose", caught: "answers", config: func(c *dispatch.Config) { c.Losses++ }},
+	{name: "more fired at once", caught: "early", config: func(c *dispatch.Config) { c.FirePerStep++ }},
+	{name: "bytes without bound", caught: "bounds", stats: func(s *dispatch.Stats) { s.Bytes += 1 << 40 }},
+	{name: "bytes not counted", caught: "memory", stats: func(s *dispatch.Stats) { s.Bytes = 0 }},
+	{name: "bytes that leak", caught: "end", stats: func(s *dispatch.Stats) { s.Bytes += int64(s.HandedOut) << 10 }},
+	{name: "a count too high", caught: "stats", stats: func(s *dispatch.Stats) { s.HandedOut += s.HandedOut / 8 }},
+	{name: "a queue miscounted", caught: "stats", stats: func(s *dispatch.Stats) { s.Queued += s.Leased / 4 }},
+	{name: "a report of something else", caught: "report", batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+		if out.Stats != nil {
+			out.Stats.Requeued++
+		}
+	}},
+	{name: "reports unasked", caught: "report", often: 50, batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+		out.Stats = &dispatch.Stats{}
+	}},
+}
+
+// secondFirst hands out the second of a line in place of the first.
+func secondFirst(s *saboteur, e *dispatch.Effect) {
+	if l := s.world.model.lines[string(e.Name)]; l != nil && len(l.queue) > 1 {
+		e.Body = []byte(l.queue[1].body)
+	}
+}
+
+// youngerName hands out the first of another line that the worker is in, though its own is older.
+func youngerName(s *saboteur, e *dispatch.Effect) {
+	p := s.world.model.peers[e.To]
+	if p == nil {
+		return
+	}
+	for _, name := range p.names {
+		if q := s.world.model.lines[name].queue; len(q) > 0 && q[0] != s.world.model.oldest(p) {
+			e.Name, e.Body = []byte(name), []byte(q[0].body)
+			return
+		}
+	}
+}
+
+// refuseRun refuses a run that nothing speaks against, and keeps it from the dispatcher.
+func refuseRun(s *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool {
+	if ev.Kind != dispatch.RunTask {
+		return false
+	}
+	s.world.out.Effects = append(s.world.out.Effects,
+		dispatch.Effect{Kind: dispatch.Refused, To: s.from, Seq: ev.Seq, Reason: dispatch.Overloaded})
+	return true
+}

@@ -1,0 +1,106 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"slices"
+
+	"workman/dispatch"
+)
+
+// handOutChecks look at each hand-out before the model follows it. Each says what is wrong, or nothing.
+var handOutChecks = []struct {
+	name  string
+	check func(*model, *dispatch.Effect) string
+}{
+	{"stopped", checkStopped},
+	{"gone", checkThere},
+	{"blocked", checkBlocked},
+	{"credits", checkCredits},
+	{"names", checkName},
+	{"fifo", checkFIFO},
+	{"oldest", checkOldest},
+	{"bytes", checkOptions},
+	{"tokens", checkToken},
+}
+
+// handOut checks a hand-out, and follows it.
+func (m *model) handOut(e *dispatch.Effect) *flaw {
+	for _, c := range handOutChecks {
+		if what := c.check(m, e); what != "" {
+			return flawed(c.name, "%s", what)
+		}
+	}
+	m.lease(string(e.Name), e.To, e.Token)
+	return nil
+}
+
+func checkStopped(m *model, _ *dispatch.Effect) string {
+	if m.stopped {
+		return "handed out after Stop"
+	}
+	return ""
+}
+
+func checkThere(m *model, e *dispatch.Effect) string {
+	if m.peers[e.To] == nil {
+		return "handed out to a connection that is not there"
+	}
+	return ""
+}
+
+func checkBlocked(m *model, e *dispatch.Effect) string {
+	if m.peers[e.To].blocked {
+		return "handed out to a worker that does not read"
+	}
+	return ""
+}
+
+func checkCredits(m *model, e *dispatch.Effect) string {
+	if m.peers[e.To].credits < 1 {
+		return "handed out to a worker that did not ask"
+	}
+	return ""
+}
+
+func checkName(m *model, e *dispatch.Effect) string {
+	if !slices.Contains(m.peers[e.To].names, string(e.Name)) {
+		return "handed out to a worker that did not register the name"
+	}
+	return ""
+}
+
+// checkFIFO wants the head of the name's line. Bodies tell runs apart, nearly always.
+func checkFIFO(m *model, e *dispatch.Effect) string {
+	q := m.lines[string(e.Name)].queue
+	if len(q) == 0 {
+		return "handed out, and nobody queues for it"
+	}
+	at := slices.IndexFunc(q, func(r *run) bool { return r.body == string(e.Body) })
+	if at > 0 {
+		return fmt.Sprintf("handed out number %d of the line, and not the first, %s", at, q[0].body)
+	}
+	return ""
+}
+
+func checkOldest(m *model, e *dispatch.Effect) string {
+	head := m.lines[string(e.Name)].queue[0]
+	if first := m.oldest(m.peers[e.To]); first != head {
+		return fmt.Sprintf("handed out place %d, and the worker could do place %d, %s of %s",
+			head.place, first.place, first.body, first.name)
+	}
+	return ""
+}
+
+func checkOptions(m *model, e *dispatch.Effect) string {
+	if head := m.lines[string(e.Name)].queue[0]; head.body != string(e.Body) {
+		return fmt.Sprintf("options should be %s", head.body)
+	}
+	return ""
+}
+
+func checkToken(m *model, e *dispatch.Effect) string {
+	if f := m.fresh(e.Token); f != nil {
+		return f.what
+	}
+	return ""
+}

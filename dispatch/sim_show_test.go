@@ -1,0 +1,112 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"hash/fnv"
+	"strings"
+
+	"workman/dispatch"
+)
+
+// tail is how many lines of its transcript a failing world shows.
+const tail = 40
+
+// transcript keeps the last lines of what happened, and a hash of all.
+type transcript struct {
+	lines [tail]string
+	n     int
+	hash  hash.Hash64
+}
+
+func newTranscript() *transcript { return &transcript{hash: fnv.New64a()} }
+
+func (t *transcript) add(line string) {
+	t.lines[t.n%tail] = line
+	t.n++
+	_, _ = t.hash.Write([]byte(line)) // never fails
+}
+
+func (t *transcript) String() string {
+	var b strings.Builder
+	for i := max(0, t.n-tail); i < t.n; i++ {
+		b.WriteString(t.lines[i%tail])
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+var kinds = []string{
+	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "RegisterTask", "GetTask", "SendResult",
+	"Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop", "Committed", "CommitFailed", "Loaded",
+}
+
+var effects = []string{"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused"}
+
+func showConn(c dispatch.Conn) string {
+	if c == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d.%d", c.Loop(), c.Slot(), c.Generation())
+}
+
+func showToken(t dispatch.Token) string { return string(t.Append(nil)) }
+
+// brief shows bytes; long ones by their beginning and a checksum, so that the transcript's hash still sees them.
+func brief(b []byte) string {
+	switch {
+	case b == nil:
+		return "none"
+	case len(b) <= 48:
+		return string(b)
+	}
+	return fmt.Sprintf("%s…(%d bytes, %08x)", b[:24], len(b), crc32.ChecksumIEEE(b))
+}
+
+func showInput(n int, now dispatch.Now, from dispatch.Conn, in *input) string {
+	head := fmt.Sprintf("%d at %d/%d %s %s", n, now.Mono, now.Wall, kinds[in.kind], showConn(from))
+	switch in.kind {
+	case dispatch.RunTask:
+		return fmt.Sprintf("%s seq=%d nonce=%s name=%s body=%s", head, in.seq, brief(in.nonce), brief(in.name), brief(in.body))
+	case dispatch.ScheduleTask:
+		return fmt.Sprintf("%s seq=%d nonce=%s name=%s at=%d body=%s",
+			head, in.seq, brief(in.nonce), brief(in.name), in.at, brief(in.body))
+	case dispatch.UnscheduleTask:
+		return fmt.Sprintf("%s seq=%d nonce=%s token=%s", head, in.seq, brief(in.nonce), showToken(in.token))
+	case dispatch.RegisterTask:
+		return fmt.Sprintf("%s name=%s", head, brief(in.name))
+	case dispatch.SendResult:
+		return fmt.Sprintf("%s token=%s count=%d body=%s", head, showToken(in.token), in.count, brief(in.body))
+	}
+	return fmt.Sprintf("%s seq=%d count=%d", head, in.seq, in.count)
+}
+
+func showEffect(e *dispatch.Effect) string {
+	return fmt.Sprintf("  → %s %s seq=%d nonce=%s name=%s token=%s reason=%d found=%v body=%s", effects[e.Kind], showConn(e.To),
+		e.Seq, brief(e.Nonce), brief(e.Name), showToken(e.Token), e.Reason, e.Found, brief(e.Body))
+}
+
+func showAnswer(a answer) string {
+	return fmt.Sprintf("%s %s seq=%d nonce=%s token=%s reason=%d found=%v record=%d body=%s", effects[a.kind], showConn(a.to),
+		a.seq, brief([]byte(a.nonce)), showToken(a.token), a.reason, a.found, a.record, brief([]byte(a.body)))
+}
+
+func showRecord(r *dispatch.Record) string {
+	return fmt.Sprintf("  + record %d kind=%d token=%s at=%d name=%s body=%s",
+		r.N, r.Kind, showToken(r.Token), r.At, brief(r.Name), brief(r.Body))
+}
+
+// write notes what one step came to.
+func (t *transcript) write(out *dispatch.Batch, sleep int64) {
+	for i := range out.Effects {
+		t.add(showEffect(&out.Effects[i]))
+	}
+	for i := range out.Records {
+		t.add(showRecord(&out.Records[i]))
+	}
+	for _, l := range out.Loads {
+		t.add(fmt.Sprintf("  + load %d token=%s", l.N, showToken(l.Token)))
+	}
+	t.add(fmt.Sprintf("  sleep %d", sleep))
+}

@@ -1,0 +1,142 @@
+package dispatch_test
+
+import "workman/dispatch"
+
+// step is one step as the checkers see it, after the model followed it.
+type step struct {
+	in    *input
+	out   *dispatch.Batch
+	now   dispatch.Now
+	sleep int64
+	stats dispatch.Stats
+	idled bool // it was a Tick, and fired less than it may: Sleep has no reason to want another at once
+}
+
+// stepChecks look at the whole after each step.
+var stepChecks = []func(*model, *step) *flaw{
+	checkAnswered, checkRecords, checkLoads, checkIdle, checkSleep, checkBounds, checkBytes, checkCounts, checkHeld,
+	checkReport,
+}
+
+// checkIdle wants nobody to wait beside a worker that could serve.
+func checkIdle(m *model, _ *step) *flaw {
+	for c, p := range m.peers {
+		if !m.ready(p) {
+			continue
+		}
+		if r := m.oldest(p); r != nil {
+			return flawed("idle", "%s waits (place %d), and worker %s is idle", r.body, r.place, showConn(c))
+		}
+	}
+	return nil
+}
+
+// checkSleep wants to be called in time, and not for nothing.
+func checkSleep(m *model, s *step) *flaw {
+	at, any := m.next()
+	left := at - s.now.Wall
+	switch {
+	case (!any || m.stopped) && s.sleep >= 0:
+		return flawed("sleep", "it sleeps %d ms, and nothing is to come", s.sleep)
+	case !any || m.stopped:
+	case left <= 0 && s.sleep != 0:
+		return flawed("late", "it sleeps %d ms, and something was due %d ms ago", s.sleep, -left)
+	case left > 0 && s.sleep == 0 && s.idled:
+		return flawed("sleep", "it does not sleep, and nothing is due for %d ms", left)
+	case s.sleep < 0 || s.sleep > left && left > 0:
+		return flawed("late", "it sleeps %d ms, and something is due in %d", s.sleep, left)
+	case s.sleep > 1000:
+		return flawed("late", "it sleeps %d ms, and would not see the clock being set", s.sleep)
+	}
+	return nil
+}
+
+// checkBounds holds the dispatcher to what it says it holds. (What it accepted, the model judged.)
+func checkBounds(m *model, s *step) *flaw {
+	st := &s.stats
+	switch {
+	case st.Bytes > m.cfg.MaxBytes:
+		return flawed("bounds", "%d bytes are held, and %d may be", st.Bytes, m.cfg.MaxBytes)
+	case st.Schedule > m.cfg.MaxSchedules:
+		return flawed("bounds", "%d schedules are held, and %d may be", st.Schedule, m.cfg.MaxSchedules)
+	case st.Names > m.cfg.MaxNames:
+		return flawed("bounds", "%d names are known, and %d may be", st.Names, m.cfg.MaxNames)
+	case st.Queued+st.Leased+st.Schedule > m.cfg.MaxTasks+m.cfg.MaxSchedules:
+		return flawed("bounds", "%d tasks and schedules are held, and %d may be",
+			st.Queued+st.Leased+st.Schedule, m.cfg.MaxTasks+m.cfg.MaxSchedules)
+	}
+	return nil
+}
+
+// checkBytes wants the bytes held to be counted: at least what is still to be sent.
+func checkBytes(m *model, s *step) *flaw {
+	m.bytes = s.stats.Bytes
+	if held := m.held(); m.bytes < held {
+		return flawed("memory", "%d bytes are counted, and at least %d are held", m.bytes, held)
+	}
+	return nil
+}
+
+// checkCounts compares what only grows.
+func checkCounts(m *model, s *step) *flaw {
+	w, g := &m.count, &s.stats
+	for _, c := range []struct {
+		name      string
+		want, got uint64
+	}{
+		{"Submitted", w.Submitted, g.Submitted}, {"Refused", w.Refused, g.Refused},
+		{"HandedOut", w.HandedOut, g.HandedOut}, {"Requeued", w.Requeued, g.Requeued}, {"Fired", w.Fired, g.Fired},
+		{"Finished", w.Finished, g.Finished}, {"BadResults", w.BadResults, g.BadResults}, {"GivenUp", w.GivenUp, g.GivenUp},
+	} {
+		if c.want != c.got {
+			return flawed("stats", "%s is %d, and should be %d", c.name, c.got, c.want)
+		}
+	}
+	return nil
+}
+
+// checkHeld compares what is held now.
+func checkHeld(m *model, s *step) *flaw {
+	workers, perhaps := m.workers()
+	g := &s.stats
+	for _, c := range []struct {
+		name          string
+		from, to, got int
+	}{
+		{"Queued", m.queued(), m.queued(), g.Queued},
+		{"Leased", len(m.leases), len(m.leases), g.Leased},
+		{"Schedule", len(m.plans), len(m.plans), g.Schedule},
+		{"Names", len(m.lines), len(m.lines), g.Names},
+		{"Waiting", len(m.parked), len(m.parked), g.Waiting},
+		{"Workers", workers, perhaps, g.Workers},
+	} {
+		if c.got < c.from || c.got > c.to {
+			return flawed("stats", "%s is %d, and should be %d (to %d)", c.name, c.got, c.from, c.to)
+		}
+	}
+	return nil
+}
+
+// workers counts the workers there are: those that surely are, and with those that may be taken for some.
+func (m *model) workers() (surely, perhaps int) {
+	for _, p := range m.peers {
+		if p.worker {
+			surely++
+		}
+		if p.maybe || p.worker {
+			perhaps++
+		}
+	}
+	return surely, perhaps
+}
+
+// checkReport wants a report when it was asked for, and only then.
+func checkReport(_ *model, s *step) *flaw {
+	switch {
+	case (s.out.Stats != nil) != (s.in.kind == dispatch.Report):
+		return flawed("report", "reported: %v", s.out.Stats != nil)
+	case s.out.Stats != nil && *s.out.Stats != s.stats:
+		return flawed("report", "reported %+v, and holds %+v", *s.out.Stats, s.stats)
+	}
+	return nil
+}
