@@ -17,6 +17,12 @@ import (
 func TestMain(m *testing.M) {
 	// gnet keeps a pool of goroutines for the life of the process, made when it is imported.
 	goleak.VerifyTestMain(m,
+		goleak.Cleanup(func(code int) {
+			if buildDir != "" {
+				_ = os.RemoveAll(buildDir)
+			}
+			os.Exit(code)
+		}),
 		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
 		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }

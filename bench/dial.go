@@ -63,7 +63,7 @@ func handshake(conn net.Conn, addr, path string) (said []byte, err error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		body, _ := io.ReadAll(io.LimitReader(response.Body, 300)) //nolint:errcheck // only for the message
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 300)) // only for the message
 		return nil, fmt.Errorf("the server answered %s, not 101: %q", response.Status, body)
 	}
 	if got, want := response.Header.Get("Sec-WebSocket-Accept"), acceptKey(key); got != want {

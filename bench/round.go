@@ -49,6 +49,8 @@ func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, 
 	f.stop()
 	answered, latency, wrong := f.tally()
 	switch {
+	case errors.Is(err, errInterrupted):
+		return round{}, err
 	case err == nil:
 		err = wrong.err()
 	case wrong.Wrong+wrong.Duplicated+wrong.Stray > 0:

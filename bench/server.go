@@ -14,8 +14,12 @@ import (
 const (
 	// readyTimeout is how long a server may take until it accepts.
 	readyTimeout = 15 * time.Second
-	// stopTimeout is how long it may take to end after SIGTERM.
-	stopTimeout = 15 * time.Second
+	// drainTimeout is how long it may finish its work after SIGTERM. After a
+	// good round there is none; after a broken one it would wait for workers
+	// that have gone, so a second signal tells it to end at once.
+	drainTimeout = 2 * time.Second
+	// stopTimeout is how long it may then take to end.
+	stopTimeout = 10 * time.Second
 )
 
 // target is a server as a round sees it.
@@ -116,15 +120,17 @@ func (s *server) stop() error {
 	if s == nil {
 		return nil
 	}
-	s.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
-	select {
-	case <-s.done:
-		return nil
-	case <-time.After(stopTimeout):
+	for _, patience := range []time.Duration{drainTimeout, stopTimeout} {
+		s.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
+		select {
+		case <-s.done:
+			return nil
+		case <-time.After(patience):
+		}
 	}
 	s.cmd.Process.Kill() //nolint:errcheck // likewise
 	<-s.done
-	return s.explain(fmt.Errorf("%s did not end within %v of SIGTERM and was killed", s.cmd.Path, stopTimeout))
+	return s.explain(fmt.Errorf("%s did not end within %v of SIGTERM and was killed", s.cmd.Path, drainTimeout+stopTimeout))
 }
 
 // explain adds to an error how the server ended, if it has, and the end of

@@ -60,12 +60,13 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	// the loops hold their processor while they wait
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), s.Threads+1))
 	for _, sc := range s.scenarios {
-		if err = s.measure(ctx, sc); err != nil {
-			break
+		if err := s.measure(ctx, sc); err != nil {
+			s.show.clear()
+			return errors.Join(s.report(out), err)
 		}
 	}
 	s.show.clear()
-	return errors.Join(s.report(out), err, s.gate(err))
+	return errors.Join(s.report(out), s.gate())
 }
 
 // measure runs all rounds of a scenario, the systems in turns.
@@ -154,10 +155,9 @@ func (s *suite) report(out io.Writer) error {
 	return errors.Join(err, r.write(s.JSON))
 }
 
-// gate is an error if --max-ratio is set and exceeded. After another error it
-// decides nothing.
-func (s *suite) gate(earlier error) error {
-	if s.MaxRatio == 0 || earlier != nil {
+// gate is an error if --max-ratio is set and exceeded.
+func (s *suite) gate() error {
+	if s.MaxRatio == 0 {
 		return nil
 	}
 	for _, r := range compare(s.results) {

@@ -3,10 +3,10 @@ package dispatch_test
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"workman/dispatch"
 )
@@ -21,7 +21,7 @@ func TestRingOrder(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				for !r.Push(dispatch.Input{From: dispatch.MakeConn(p, uint32(i), 1)}) {
-					time.Sleep(time.Microsecond) // full; the taker is at it
+					runtime.Gosched() // full; the taker is at it
 				}
 			}
 		})
@@ -132,7 +132,7 @@ func TestCombinerTogether(t *testing.T) {
 					}
 					in := dispatch.Input{From: dispatch.MakeConn(g, uint32(g), 1), Base: base, Events: events}
 					for !c.Submit(in, sink) {
-						time.Sleep(time.Microsecond)
+						runtime.Gosched()
 					}
 					seq += n
 					clear(base)

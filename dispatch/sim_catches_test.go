@@ -13,6 +13,9 @@ const tries = 60
 // TestSimCatches plants faults, and wants each to be caught by the checker that is there for it: a checker that cannot
 // fail checks nothing.
 func TestSimCatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it lives through hundreds of worlds")
+	}
 	sound := soundSeeds(t)
 	for i := range faults {
 		t.Run(faults[i].name, func(t *testing.T) {

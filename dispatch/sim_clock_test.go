@@ -23,7 +23,14 @@ func (w *world) leap() *flaw {
 		return nil
 	}
 	const day = 24 * 3600 * 1000
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(9) {
+	case 8: // while something overdue waits for its Tick, and stays overdue
+		f := w.ask(input{kind: dispatch.ScheduleTask, name: w.name(), at: w.now.Wall - day})
+		w.now.Wall -= w.rng.Int64N(day)
+		if f != nil {
+			return f
+		}
+		return w.report()
 	case 0:
 		w.now.Wall = w.rng.Int64N(1 << 42)
 	case 1, 2:

@@ -15,10 +15,13 @@ type fault struct {
 	config func(*dispatch.Config)
 	event  func(*saboteur, *dispatch.Now, *dispatch.Event) (skip bool)
 	effect func(*saboteur, *dispatch.Effect) fate
-	batch  func(*saboteur, *dispatch.Batch, int) // from this effect on the step's own
+	batch  func(*saboteur, *dispatch.Batch, mark)
 	sleep  func(int64) int64
 	stats  func(*dispatch.Stats)
 }
+
+// mark is where in a batch the step's own part begins: what is before has been checked already.
+type mark struct{ effects, records, loads int }
 
 // fate is what becomes of an effect: it is kept as it is then, lost, or sent twice.
 type fate int
@@ -57,19 +60,19 @@ func (s *saboteur) now() bool { return s.fault.often == 0 || s.rng.IntN(s.fault.
 
 func (s *saboteur) Step(now dispatch.Now, from dispatch.Conn, ev *dispatch.Event, base []byte, out *dispatch.Batch) {
 	s.kind, s.from = ev.Kind, from
-	first := len(out.Effects)
+	own := mark{len(out.Effects), len(out.Records), len(out.Loads)}
 	if s.fault.event != nil && s.now() && s.fault.event(s, &now, ev) {
 		return
 	}
 	s.subject.Step(now, from, ev, base, out)
 	if s.fault.effect != nil {
-		s.spoil(out, first)
+		s.spoil(out, own.effects)
 	}
 	if s.fault.stats != nil && out.Stats != nil {
 		s.fault.stats(out.Stats)
 	}
 	if s.fault.batch != nil && s.now() {
-		s.fault.batch(s, out, first)
+		s.fault.batch(s, out, own)
 	}
 }
 

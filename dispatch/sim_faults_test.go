@@ -63,9 +63,8 @@ var faults = []fault{
 		}},
 	{name: "the second in line first", caught: "fifo", effect: onto(dispatch.HandOut, secondFirst)},
 	{name: "a younger task of another name first", caught: "oldest", effect: onto(dispatch.HandOut, youngerName)},
-	{name: "options spoilt", caught: "bytes", often: 5, effect: onto(dispatch.HandOut, func(_ *saboteur, e *dispatch.Effect) {
-		e.Body = append(bytes.Clone(e.Body), '!')
-	})},
+	{name: "options spoilt", caught: "bytes", often: 5,
+		effect: onto(dispatch.HandOut, func(_ *saboteur, e *dispatch.Effect) { e.Body = append(bytes.Clone(e.Body), '!') })},
 	{name: "a token twice", caught: "tokens", often: 5, effect: onto(dispatch.HandOut, func(s *saboteur, e *dispatch.Effect) {
 		if ps := s.world.model.plans; len(ps) > 0 {
 			e.Token = ps[0].token
@@ -79,9 +78,8 @@ var faults = []fault{
 		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.Seq++ })},
 	{name: "a result without its nonce", caught: "answers", often: 5,
 		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.Nonce = nil })},
-	{name: "a result spoilt", caught: "answers", often: 5, effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) {
-		e.Body = append(bytes.Clone(e.Body), '!')
-	})},
+	{name: "a result spoilt", caught: "answers", often: 5,
+		effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) { e.Body = append(bytes.Clone(e.Body), '!') })},
 	{name: "undefined is empty", caught: "answers", effect: onto(dispatch.Result, func(_ *saboteur, e *dispatch.Effect) {
 		e.Body = append([]byte{}, e.Body...)
 	})},
@@ -109,39 +107,39 @@ var faults = []fault{
 		return keep
 	}},
 	{name: "refused for nothing", caught: "refusals", often: 20, event: refuseRun},
-	{name: "a hand-out after Stop", caught: "stopped", batch: func(s *saboteur, out *dispatch.Batch, _ int) {
+	{name: "a hand-out after Stop", caught: "stopped", batch: func(s *saboteur, out *dispatch.Batch, _ mark) {
 		if s.world.model.stopped {
 			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.HandOut, To: s.from})
 		}
 	}},
-	{name: "promises out of order", caught: "order", batch: func(s *saboteur, out *dispatch.Batch, first int) {
+	{name: "promises out of order", caught: "order", batch: func(s *saboteur, out *dispatch.Batch, own mark) {
 		if s.kind == dispatch.Committed {
-			slices.Reverse(out.Effects[first:])
+			slices.Reverse(out.Effects[own.effects:])
 		}
 	}},
-	{name: "a promise before its record", caught: "answers", batch: func(s *saboteur, out *dispatch.Batch, first int) {
-		if s.kind == dispatch.ScheduleTask && len(out.Effects) == first && len(out.Records) > 0 {
+	{name: "a promise before its record", caught: "answers", batch: func(s *saboteur, out *dispatch.Batch, own mark) {
+		if s.kind == dispatch.ScheduleTask && len(out.Effects) == own.effects && len(out.Records) > own.records {
 			r := out.Records[len(out.Records)-1]
 			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.Scheduled, To: s.from, Token: r.Token})
 		}
 	}},
-	{name: "a record lost", caught: "records", often: 10, batch: func(s *saboteur, out *dispatch.Batch, _ int) {
-		if n := len(out.Records); n > 0 && s.kind != dispatch.ScheduleTask {
+	{name: "a record lost", caught: "records", often: 10, batch: func(s *saboteur, out *dispatch.Batch, own mark) {
+		if n := len(out.Records); n > own.records && s.kind != dispatch.ScheduleTask {
 			out.Records = out.Records[:n-1]
 		}
 	}},
-	{name: "a record misnumbered", caught: "records", often: 10, batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
-		if n := len(out.Records); n > 0 {
+	{name: "a record misnumbered", caught: "records", often: 10, batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
+		if n := len(out.Records); n > own.records {
 			out.Records[n-1].N++
 		}
 	}},
-	{name: "a load misnumbered", caught: "loads", batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
-		if n := len(out.Loads); n > 0 {
+	{name: "a load misnumbered", caught: "loads", batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
+		if n := len(out.Loads); n > own.loads {
 			out.Loads[n-1].N = 1
 		}
 	}},
-	{name: "a batch that does not keep", caught: "borrowed", batch: func(_ *saboteur, out *dispatch.Batch, first int) {
-		if first > 0 {
+	{name: "a batch that does not keep", caught: "borrowed", batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
+		if own.effects > 0 {
 			out.Effects[0].Nonce = []byte("spoilt")
 		}
 	}},
@@ -167,12 +165,12 @@ var faults = []fault{
 	{name: "bytes that leak", caught: "end", stats: func(s *dispatch.Stats) { s.Bytes += int64(s.HandedOut) << 10 }},
 	{name: "a count too high", caught: "stats", stats: func(s *dispatch.Stats) { s.HandedOut += s.HandedOut / 8 }},
 	{name: "a queue miscounted", caught: "stats", stats: func(s *dispatch.Stats) { s.Queued += s.Leased / 4 }},
-	{name: "a report of something else", caught: "report", batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+	{name: "a report of something else", caught: "report", batch: func(_ *saboteur, out *dispatch.Batch, _ mark) {
 		if out.Stats != nil {
 			out.Stats.Requeued++
 		}
 	}},
-	{name: "reports unasked", caught: "report", often: 50, batch: func(_ *saboteur, out *dispatch.Batch, _ int) {
+	{name: "reports unasked", caught: "report", often: 50, batch: func(_ *saboteur, out *dispatch.Batch, _ mark) {
 		out.Stats = &dispatch.Stats{}
 	}},
 }

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"slices"
 	"testing"
 
 	"workman/dispatch"
@@ -38,8 +39,7 @@ func TestSimMeets(t *testing.T) {
 		met["bad result"] += int(g.BadResults)
 		met["fired"] += int(g.Fired)
 	}
-	all := append(append(append([]string{"Found", "requeued", "bad result", "fired"}, kinds[1:]...), effects[1:]...), reasons[1:]...)
-	for _, what := range all {
+	for _, what := range slices.Concat(kinds[1:], effects[1:], reasons[1:], []string{"Found", "requeued", "bad result", "fired"}) {
 		if met[what] < 5 && what != "Overloaded" && what != "Refused" {
 			t.Errorf("%s: met %d times in %d worlds", what, met[what], tries)
 		}

@@ -120,12 +120,14 @@ func (m *model) unscheduleTask(from dispatch.Conn, in *input, s *seen) *flaw {
 // unscheduleUnknown asks the store, unless there is none, or it is known to be wrong.
 func (m *model) unscheduleUnknown(from dispatch.Conn, in *input, s *seen) *flaw {
 	a := answer{caller: in.caller(from), kind: dispatch.Unscheduled}
-	removing := m.gone[in.token] > m.durable // the store may still believe in it
+	removing := m.gone[in.token] > m.durable && !m.failed // the store still believes in it, but not for long
 	switch {
 	case !m.cfg.Durable, removing && s.told != nil:
 		m.owe(a)
 	case s.refusal != nil && (m.failed || m.short(in)):
 		m.refuse(in.caller(from), reasonOf(s))
+	case m.failed && m.gone[in.token] > m.durable && s.told != nil:
+		return flawed("found", "%v is said not to be there, but the failed store has it still", showToken(in.token))
 	case s.loads == 0:
 		return flawed("loads", "%v is unknown, and the store was not asked", in.token)
 	default:

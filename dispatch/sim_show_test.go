@@ -83,13 +83,13 @@ func showInput(n int, now dispatch.Now, from dispatch.Conn, in *input) string {
 }
 
 func showEffect(e *dispatch.Effect) string {
-	return fmt.Sprintf("  → %s %s seq=%d nonce=%s name=%s token=%s reason=%d found=%v body=%s", effects[e.Kind], showConn(e.To),
-		e.Seq, brief(e.Nonce), brief(e.Name), showToken(e.Token), e.Reason, e.Found, brief(e.Body))
+	return fmt.Sprintf("  → %s %s seq=%d nonce=%s name=%s token=%s reason=%d found=%v body=%s",
+		effects[e.Kind], showConn(e.To), e.Seq, brief(e.Nonce), brief(e.Name), showToken(e.Token), e.Reason, e.Found, brief(e.Body))
 }
 
 func showAnswer(a answer) string {
-	return fmt.Sprintf("%s %s seq=%d nonce=%s token=%s reason=%d found=%v record=%d body=%s", effects[a.kind], showConn(a.to),
-		a.seq, brief([]byte(a.nonce)), showToken(a.token), a.reason, a.found, a.record, brief([]byte(a.body)))
+	return fmt.Sprintf("%s %s seq=%d nonce=%s token=%s reason=%d found=%v record=%d body=%s",
+		effects[a.kind], showConn(a.to), a.seq, brief([]byte(a.nonce)), showToken(a.token), a.reason, a.found, a.record, brief([]byte(a.body)))
 }
 
 func showRecord(r *dispatch.Record) string {

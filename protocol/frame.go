@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"github.com/gobwas/ws"
@@ -57,7 +58,7 @@ func parseFrame(b []byte) (h frame, ok bool) {
 		return h, h.length > 125
 	case 127:
 		long := binary.BigEndian.Uint64(b[2:])
-		h.length = int(long)
+		h.length = int(min(long, math.MaxInt32)) // which is over every limit
 		h.mask = binary.LittleEndian.Uint32(b[10:])
 		return h, long > 0xffff && long>>63 == 0
 	default:

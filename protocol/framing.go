@@ -98,7 +98,7 @@ func NewFraming(cfg Config, host Host, svc Service) (*Framing, error) {
 	f.headTooLarge = refusal{status: fasthttp.StatusRequestHeaderFieldsTooLarge, typ: ProblemHeadTooLarge,
 		detail: "a request's head may have at most " + strconv.Itoa(cfg.MaxHeader) + " bytes"}
 	f.trailersTooLarge = refusal{status: fasthttp.StatusRequestHeaderFieldsTooLarge, typ: ProblemHeadTooLarge,
-		detail: "chunk extensions and trailers may have at most " + strconv.Itoa(cfg.MaxHeader) + " bytes together"}
+		detail: "chunk extensions and trailers may have at most " + strconv.Itoa(cfg.MaxHeader) + " bytes"}
 	f.tooMany = refusal{status: fasthttp.StatusServiceUnavailable, typ: ProblemTooManyRequests, extra: "Retry-After: 1\r\n",
 		detail: "a connection may have at most " + strconv.Itoa(cfg.MaxPipelined) + " requests unanswered"}
 	f.messageTooBig = "a message may have at most " + strconv.Itoa(cfg.MaxMessage) + " bytes"

@@ -74,7 +74,7 @@ func FuzzSplitHTTP(f *testing.F) {
 		"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n" + get("/"),
 		strings.Repeat(get("/later"), 10),
 		post("Content-Length: 301\r\n", ""), post("Transfer-Encoding: chunked\r\n", "12d\r\n"),
-		get("/" + strings.Repeat("a", 200)), get("/") + "GET /" + strings.Repeat("a", 600), sized(512), sized(513),
+		get("/" + strings.Repeat("a", 200)), get("/#" + strings.Repeat("a", 200)), get("/") + "GET /" + strings.Repeat("a", 600), sized(512), sized(513),
 		"GET / HTTP/1.1\r\nHost: x\n\n", "\r\n\r\n" + get("/"), "\r\n\r\n\r\n", "\x16\x03\x01", "GET / HTTP/1.1\r\n" + local + "A: \x00\r\n\r\n",
 	} {
 		f.Add([]byte(in), []byte{3, 50, 7})

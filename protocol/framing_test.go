@@ -101,6 +101,8 @@ type rig struct {
 	svc  framingService
 	s    protocol.Session
 	out  []byte // all output so far
+
+	framing *protocol.Framing
 }
 
 func newRig(t testing.TB, change func(*protocol.Config)) *rig {
@@ -114,6 +116,7 @@ func newRig(t testing.TB, change func(*protocol.Config)) *rig {
 		t.Fatal(err)
 	}
 	f.Start(&r.s, 1)
+	r.framing = f
 	return r
 }
 

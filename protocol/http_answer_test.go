@@ -237,6 +237,22 @@ func TestEndedComesOnce(t *testing.T) {
 	}
 }
 
+// Requirement 17: a host that recovers from a panic of the service ends the session, and the service hears of it.
+func TestEndAfterPanic(t *testing.T) {
+	r := newRig(t, nil)
+	r.svc.ask = func(*protocol.Session, *protocol.Request) { panic("service") }
+	func() {
+		defer func() { recover() }()
+		r.feed("POST / HTTP/1.1\r\n" + local + "Content-Length: 4\r\n\r\nbo")
+		r.feed("dy")
+		t.Error("no panic")
+	}()
+	r.s.End()
+	if r.svc.ended != 1 || r.s.Held() != 0 {
+		t.Errorf("ended %d, held %d", r.svc.ended, r.s.Held())
+	}
+}
+
 func TestProblem(t *testing.T) {
 	got := string(protocol.AppendProblem([]byte("x"), 404, "", "no \"such\" path \\ \n\x7f \xff ä"))
 	want := `x{"type":"about:blank","title":"Not Found","status":404,"detail":"no \"such\" path \\ \u000a\u007f ` + "\ufffd ä" +

@@ -26,6 +26,8 @@ func TestChunks(t *testing.T) {
 		{"data with CRLF", "4\r\n\r\n0\n\r\n0\r\n\r\n", "\r\n0\n", 200},
 
 		{"no size", "\r\nhello\r\n0\r\n\r\n", "", 400},
+		{"no size at the end", "\r\n\r\n", "", 400},
+		{"extension without a size", ";a\r\n\r\n", "", 400},
 		{"17 digits", "00000000000000005\r\nhello\r\n0\r\n\r\n", "", 400},
 		{"minus", "-5\r\nhello\r\n0\r\n\r\n", "", 400},
 		{"plus", "+5\r\nhello\r\n0\r\n\r\n", "", 400},
@@ -143,13 +145,18 @@ func TestContinue(t *testing.T) {
 	}
 	r.feed("ab")
 
-	r.feed("GET /later HTTP/1.1\r\n" + local + "\r\n" + head)
-	if out := r.feed("a"); out != "" {
-		t.Errorf("%q", out)
-	}
-	r.svc.release(&r.s)
-	if out := r.turn(); strings.Contains(out, "100") {
-		t.Errorf("the body has begun to come meanwhile: %q", out)
+	for _, in := range [][]string{
+		{head, "a", "b"},
+		{"POST /e HTTP/1.1\r\n" + local + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", "0", "\r\n\r\n"},
+	} {
+		if out := r.feed(get("/later")+in[0]) + r.feed(in[1]); out != "" {
+			t.Errorf("%q", out)
+		}
+		r.svc.release(&r.s)
+		if out := r.turn(); status(out) != 200 || strings.Contains(out, " 100 ") {
+			t.Errorf("the body has begun to come meanwhile: %q", out)
+		}
+		r.feed(in[2])
 	}
 
 	r = newRig(t, nil)

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
 
 	"workman/protocol"
 )
@@ -99,6 +102,7 @@ func TestHeadIsStrict(t *testing.T) {
 
 		{"CL and TE", "POST / HTTP/1.1\r\n" + local + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 		{"TE and CL", "POST / HTTP/1.1\r\n" + local + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400},
+		{"CL and TE, whole", "POST / HTTP/1.1\r\n" + local + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
 		{"differing CLs", "POST / HTTP/1.1\r\n" + local + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400},
 		{"equal CLs", "POST / HTTP/1.1\r\n" + local + "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400},
 		{"CL list", "POST / HTTP/1.1\r\n" + local + "Content-Length: 5, 5\r\n\r\n", 400},
@@ -159,6 +163,9 @@ func TestHeadIsStrict(t *testing.T) {
 				t.Errorf("held %d, and the answer is %q", r.s.Held(), out)
 			}
 			checkProblem(t, out, c.want)
+			if strings.Contains(out, "the head cannot be read") {
+				t.Error("only fasthttp refused it")
+			}
 			if again := r.feed("GET / HTTP/1.1\r\n" + local + "\r\n"); again != "" {
 				t.Errorf("read on: %q", again)
 			}
@@ -230,16 +237,63 @@ func TestRequestIsRaw(t *testing.T) {
 	}
 }
 
-// A head that comes a byte at a time is looked at once, not once a byte.
+// A head that comes a byte at a time is looked at once, not once a byte: its last part takes no longer than its first.
 func TestSlowHeadIsNotReadAgain(t *testing.T) {
-	r := newRig(t, func(c *protocol.Config) { c.MaxHeader = 1 << 20 })
 	in := []byte(sized(1 << 20))
-	for i := range in {
-		r.s.Feed(in[i : i+1])
+	var first, last time.Duration
+	for range 5 { // the machine has other things to do as well
+		r := newRig(t, func(c *protocol.Config) { c.MaxHeader = 1 << 20 })
+		feed := func(from, to int) time.Duration {
+			start := time.Now()
+			for i := from; i < to; i++ {
+				r.s.Feed(in[i : i+1])
+			}
+			return time.Since(start)
+		}
+		const part = 32 << 10
+		first = feed(0, part)
+		r.s.Feed(in[part : len(in)-part])
+		last = feed(len(in)-part, len(in))
+		if out := r.turn(); status(out) != 200 {
+			t.Fatalf("%.100q", out)
+		}
+		if last < first+200*time.Millisecond { // it would be a second: a megabyte is looked at in 30 µs
+			return
+		}
 	}
-	if out := r.turn(); status(out) != 200 {
-		t.Errorf("%.100q", out)
+	t.Errorf("the first bytes took %v, and as many at the end %v", first, last)
+}
+
+// A session that holds too much for the server lets go of it, and says why.
+func TestOverload(t *testing.T) {
+	r := newRig(t, nil)
+	r.feed(get("/later") + "POST / HTTP/1.1\r\n" + local + "Content-Length: 5000\r\n\r\n" + strings.Repeat("a", 4000))
+	r.s.Overload()
+	if r.s.Held() > 1000 {
+		t.Errorf("%d bytes are still held", r.s.Held())
 	}
+	r.svc.release(&r.s)
+	if out := r.turn(); status(out) != 503 || !strings.Contains(out, "Retry-After: 1\r\n") {
+		t.Errorf("%q", out)
+	}
+	r.wantPhase(protocol.PhaseDone)
+
+	r = newRig(t, nil)
+	r.feed(get("/later"))
+	r.s.Overload()
+	r.svc.release(&r.s)
+	if out := r.turn(); status(out) != 200 || !strings.Contains(out, "Connection: close\r\n") {
+		t.Errorf("%q", out)
+	}
+	r.wantPhase(protocol.PhaseDone)
+
+	r = upgraded(t, nil)
+	r.feed(masked(ws.OpText, true, strings.Repeat("a", 9000))[:8000])
+	r.s.Overload()
+	if out := r.turn(); closing(t, out) != 1013 || r.s.Held() != 0 {
+		t.Errorf("%q, %d held", out, r.s.Held())
+	}
+	r.wantPhase(protocol.PhaseClosing)
 }
 
 func TestTimeout(t *testing.T) {

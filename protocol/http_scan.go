@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/valyala/fasthttp"
 )
@@ -186,20 +187,19 @@ func (h *head) whole() *refusal {
 	return nil
 }
 
-// parseLength reads a Content-Length: digits and nothing else. One that is too large for an int is the largest.
+// parseLength reads a Content-Length: digits and nothing else. What no int32 holds is over every limit, and cut there.
 func parseLength(b []byte) int {
-	const most = 1 << 40
-	n := 0
+	n := int64(0)
 	for _, c := range b {
-		if c < '0' || c > '9' {
+		if !isDigit(c) {
 			return -1
 		}
-		n = min(n*10+int(c-'0'), most)
+		n = min(n*10+int64(c-'0'), math.MaxInt32)
 	}
 	if len(b) == 0 {
 		return -1
 	}
-	return n
+	return int(n)
 }
 
 // ends tells whether the connection ends with the answer (RFC 9112 9.3).

@@ -145,7 +145,8 @@ func (s *Session) Phase() Phase {
 // IsWebSocket tells whether the session is an open WebSocket: one that can be sent messages.
 func (s *Session) IsWebSocket() bool { return s.mode == modeFrames }
 
-// Requests counts the HTTP requests that have come whole, or were refused: it changes with each, for the host's time-outs.
+// Requests counts the HTTP requests that have come whole, or were refused: it changes with each, for the host's
+// time-outs.
 func (s *Session) Requests() uint64 { return s.next }
 
 // Held is how many bytes of buffers the session holds, by capacity. Out is the host's, and not counted.
@@ -160,6 +161,7 @@ func (s *Session) Held() int {
 // Feed consumes all of in, which is borrowed for the call and written to: frames are unmasked in place.
 func (s *Session) Feed(in []byte) {
 	s.flags |= flagBusy
+	defer s.fed()
 	for at := 0; at < len(in); {
 		switch s.mode {
 		case modeFrames, modeClosing:
@@ -174,6 +176,10 @@ func (s *Session) Feed(in []byte) {
 			at = len(in)
 		}
 	}
+}
+
+// fed ends a turn of input. After a panic of the service it leaves the session so that the host can End it.
+func (s *Session) fed() {
 	s.flags &^= flagBusy
 	s.settle()
 }
@@ -193,11 +199,31 @@ func (s *Session) Shutdown() {
 // Timeout ends a session whose peer takes too long over a request: what has not come whole is answered with 408, in its
 // turn, and detail. Between requests it is Shutdown.
 func (s *Session) Timeout(detail string) {
+	s.giveUp(&refusal{status: fasthttp.StatusRequestTimeout, typ: ProblemTimeout, detail: detail})
+}
+
+// Overload makes the session let go of what has not come whole, because the server has no memory for it. A request is
+// answered with 503, in its turn, and a WebSocket closed with 1013 (try again later). Between requests it is Shutdown.
+func (s *Session) Overload() {
+	if s.mode == modeFrames {
+		s.Close(statusTryAgainLater, noMemory.detail)
+		return
+	}
+	s.giveUp(noMemory)
+}
+
+// statusTryAgainLater is of IANA's registry; the library has no name for it.
+const statusTryAgainLater ws.StatusCode = 1013
+
+var noMemory = &refusal{status: fasthttp.StatusServiceUnavailable, typ: ProblemMemoryFull, extra: "Retry-After: 1\r\n",
+	detail: "the memory set aside for messages is full; try again in a moment"}
+
+func (s *Session) giveUp(r *refusal) {
 	switch s.Phase() {
 	case PhaseHead:
-		s.refuse(&refusal{status: fasthttp.StatusRequestTimeout, typ: ProblemTimeout, detail: detail}, 0)
+		s.refuse(r, 0)
 	case PhaseBody:
-		s.refuse(&refusal{status: fasthttp.StatusRequestTimeout, typ: ProblemTimeout, detail: detail}, s.x.coming)
+		s.refuse(r, s.x.coming)
 	default:
 		s.Shutdown()
 	}

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math/rand"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -254,178 +252,6 @@ func TestControlsAreAllowedAnew(t *testing.T) {
 	r.wantPhase(protocol.PhaseDone)
 }
 
-// Requirement 1: UTF-8 across fragments, told as soon as it cannot become any.
-func TestUTF8FailsFast(t *testing.T) {
-	for text, at := range map[string]int{
-		"\u03ba\u03cc\u03c3\xed\xa0\x80x": 8,
-		"abc\xffdef":                      4,
-		"\xe2\x28\xa1":                    2,
-		"\xf4\x90\x80\x80":                2,
-		"\xe0\x9f\xbf":                    2,
-		"\xc1\x80":                        1,
-		"0123456789\x80":                  11,
-	} {
-		for step := 1; step <= 3; step++ { // in fragments of so many bytes
-			r := upgraded(t, nil)
-			r.feed(masked(ws.OpText, false, ""))
-			sent := 0
-			for sent < len(text) && r.s.Phase() == protocol.PhaseWS {
-				n := min(step, len(text)-sent)
-				r.feed(masked(ws.OpContinuation, false, text[sent:sent+n]))
-				sent += n
-			}
-			if want := min((at+step-1)/step*step, len(text)); sent != want || r.s.Phase() != protocol.PhaseDone {
-				t.Errorf("%q by %d: failed after %d, want %d", text, step, sent, want)
-			}
-		}
-		r := upgraded(t, nil) // within one frame, by bytes
-		frame := masked(ws.OpText, true, text)
-		for i := range 6 + at - 1 {
-			r.feed(frame[i : i+1])
-		}
-		r.wantPhase(protocol.PhaseWS)
-		r.feed(frame[6+at-1 : 6+at])
-		r.wantPhase(protocol.PhaseDone)
-	}
-}
-
-// Whatever the text and however it is cut, it is taken if and only if it is UTF-8.
-func TestUTF8AgainstLibrary(t *testing.T) {
-	rnd := rand.New(rand.NewSource(1))
-	pieces := []string{"a", "\u00e4", "\u20ac", "\U0001F600", "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xed\xa0\x80", "plain text"}
-	for range 20_000 {
-		text := ""
-		for range rnd.Intn(6) {
-			i := rnd.Intn(len(pieces))
-			if i > 3 && rnd.Intn(4) > 0 {
-				i = rnd.Intn(4)
-			}
-			text += pieces[i]
-		}
-		r := cheapRig()
-		op := ws.OpText
-		for rest := text; ; op = ws.OpContinuation {
-			n := rnd.Intn(len(rest) + 1)
-			frame := masked(op, n == len(rest), rest[:n])
-			cut := rnd.Intn(len(frame))
-			r.s.Feed([]byte(frame[:cut]))
-			r.s.Feed([]byte(frame[cut:]))
-			if n == len(rest) {
-				break
-			}
-			rest = rest[n:]
-		}
-		if got := r.s.Phase() == protocol.PhaseWS; got != utf8.ValidString(text) {
-			t.Fatalf("%q: taken %v", text, got)
-		}
-		r.s.End()
-	}
-}
-
-func TestUTF8MayBeLeftToTheService(t *testing.T) {
-	r := upgraded(t, func(c *protocol.Config) { c.CheckUTF8 = false })
-	r.svc.on = func(s *protocol.Session, _ protocol.WSMessage) { s.Close(1007, "not UTF-8") }
-	out := r.feed(masked(ws.OpText, true, "\xff") + masked(ws.OpText, true, "more"))
-	if closing(t, out) != 1007 {
-		t.Errorf("%q", out)
-	}
-	r.wantCalls(`message true "\xff"`, "ended")
-	r.wantPhase(protocol.PhaseClosing)
-}
-
-// RFC 6455 7: the peer closes.
-func TestPeerCloses(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                                    "\x88\x00",
-		"\x03\xe8":                            "\x88\x02\x03\xe8",
-		"\x03\xe9going away":                  "\x88\x02\x03\xe9",
-		"\x03\xf6":                            "\x88\x02\x03\xf6", // 1014
-		"\x0b\xb8own":                         "\x88\x02\x0b\xb8",
-		"\x13\x87\u00e4":                      "\x88\x02\x13\x87",
-		"\x03\xeb" + strings.Repeat("r", 123): "\x88\x02\x03\xeb",
-	} {
-		for _, step := range []int{1, 1000} {
-			r := upgraded(t, nil)
-			all := masked(ws.OpText, false, "half") + masked(ws.OpClose, true, in) + masked(ws.OpPing, true, "unread")
-			for rest := all; rest != ""; rest = rest[min(step, len(rest)):] {
-				r.feed(rest[:min(step, len(rest))])
-			}
-			if string(r.out) != want {
-				t.Errorf("%q: %q, want %q", in, r.out, want)
-			}
-			r.wantCalls("ended")
-			r.wantPhase(protocol.PhaseDone)
-			if r.s.Held() != 0 {
-				t.Errorf("%d bytes held", r.s.Held())
-			}
-		}
-	}
-}
-
-// RFC 6455 7: we close, and take nothing but the peer's close.
-func TestWeClose(t *testing.T) {
-	before := map[string]string{
-		"idle":             "",
-		"half a header":    "\x81",
-		"half a message":   masked(ws.OpText, false, "half"),
-		"half a frame":     masked(ws.OpText, true, "whole")[:8],
-		"half a ping":      masked(ws.OpPing, true, "ping")[:7],
-		"message and half": masked(ws.OpText, false, "half") + masked(ws.OpContinuation, true, "b")[:3],
-	}
-	after := map[string]string{
-		"idle":             "",
-		"half a header":    masked(ws.OpText, true, "abc")[1:],
-		"half a message":   masked(ws.OpContinuation, true, "rest"),
-		"half a frame":     masked(ws.OpText, true, "whole")[8:],
-		"half a ping":      masked(ws.OpPing, true, "ping")[7:],
-		"message and half": masked(ws.OpContinuation, true, "b")[3:],
-	}
-	for name, first := range before {
-		r := upgraded(t, nil)
-		r.feed(first)
-		r.s.Close(ws.StatusGoingAway, "bye")
-		r.s.Close(ws.StatusGoingAway, "again")
-		r.s.Ping()
-		r.s.Send(ws.OpText, []byte("late"))
-		if out := r.turn(); out != "\x88\x05\x03\xe9bye" {
-			t.Errorf("%s: %q", name, out)
-		}
-		r.wantCalls("ended")
-		r.wantPhase(protocol.PhaseClosing)
-		out := r.feed(after[name] + masked(ws.OpText, true, "ignored") + masked(ws.OpPing, true, "ignored") + masked(ws.OpBinary, false, "x"))
-		if r.s.Held() != 0 || out != "" {
-			t.Errorf("%s: %d bytes held, %q", name, r.s.Held(), out)
-		}
-		r.wantPhase(protocol.PhaseClosing)
-		if out := r.feed(masked(ws.OpClose, true, "\x03\xe9")); out != "" {
-			t.Errorf("%s: %q", name, out)
-		}
-		r.wantPhase(protocol.PhaseDone)
-		r.wantCalls("ended")
-	}
-}
-
-func TestCloseFrame(t *testing.T) {
-	for _, c := range []struct {
-		code   ws.StatusCode
-		reason string
-		want   string
-	}{
-		{1000, "", "\x88\x02\x03\xe8"},
-		{1005, "x", "\x88\x00"},
-		{0, "", "\x88\x00"},
-		{1008, strings.Repeat("\u20ac", 50), "\x88\x7d\x03\xf0" + strings.Repeat("\u20ac", 41)},
-		{1008, strings.Repeat("a", 121) + "\u20ac", "\x88\x7b\x03\xf0" + strings.Repeat("a", 121)},
-		{1008, "a\xffb", "\x88\x07\x03\xf0a\ufffdb"},
-	} {
-		r := upgraded(t, nil)
-		r.s.Close(c.code, c.reason)
-		if out := r.turn(); out != c.want {
-			t.Errorf("%d %q: %q", c.code, c.reason, out)
-		}
-	}
-}
-
 func TestSending(t *testing.T) {
 	r := upgraded(t, nil)
 	for n, want := range map[int]string{
@@ -453,26 +279,38 @@ func TestSending(t *testing.T) {
 	}
 }
 
-// A service may close any session from within a call for any.
-func TestClosingFromWithin(t *testing.T) {
-	for _, step := range []int{1, 1000} {
-		r := upgraded(t, nil)
-		r.svc.on = func(s *protocol.Session, m protocol.WSMessage) {
-			s.Close(1000, "")
-			if r.svc.ended > 0 {
-				t.Error("ended within the call")
-			}
-			if got := string(m.At.Of(m.Base)); got != "abc" {
-				t.Errorf("%q", got)
-			}
+// What is lent to the service for a call stays as it is, even if the call makes another session need a buffer.
+func TestLentBuffersStay(t *testing.T) {
+	other := func(r *rig) func() {
+		var s protocol.Session
+		r.framing.Start(&s, 2)
+		s.Feed([]byte(handshake))
+		s.Feed([]byte(masked(ws.OpText, false, "other") + "\x81"))
+		return func() { s.Close(1000, "") }
+	}
+	r := newRig(t, nil)
+	disturb := other(r)
+	r.svc.ask = func(s *protocol.Session, q *protocol.Request) {
+		s.Shutdown()
+		disturb()
+		if got := string(q.Body.Of(q.Base)); got != "body" || string(q.Path) != "/" {
+			t.Errorf("%q %q", q.Path, got)
 		}
-		in := masked(ws.OpText, false, "ab") + masked(ws.OpContinuation, true, "c") + masked(ws.OpText, true, "d")
-		for rest := in; rest != ""; rest = rest[min(step, len(rest)):] {
-			r.feed(rest[:min(step, len(rest))])
+		s.Respond(q.Seq, protocol.Answer{Status: 200})
+	}
+	r.feed("POST / HTTP/1.1\r\n" + local + "Content-Length: 4\r\n\r\nbo")
+	r.feed("dy")
+
+	r = upgraded(t, nil)
+	disturb = other(r)
+	r.svc.on = func(_ *protocol.Session, m protocol.WSMessage) {
+		disturb()
+		if got := string(m.At.Of(m.Base)); got != "abcd" {
+			t.Errorf("%q", got)
 		}
-		r.wantCalls(`message true "abc"`, "ended")
-		if r.s.Held() != 0 {
-			t.Errorf("%d bytes held", r.s.Held())
-		}
+	}
+	r.feed(masked(ws.OpText, false, "ab") + masked(ws.OpContinuation, true, "cd"))
+	if len(r.svc.calls) == 0 {
+		t.Error("no message")
 	}
 }

@@ -66,6 +66,7 @@ type courier struct {
 	tasks   *Tasks
 	parcels []*parcel // by loop
 	full    []int     // the loops with a parcel
+	stats   *dispatch.Stats
 }
 
 func (c *courier) add(e *dispatch.Effect) {
@@ -84,7 +85,8 @@ func (c *courier) add(e *dispatch.Effect) {
 }
 
 // send puts the parcels into their loops' outboxes, and wakes those loops. It is called before the dispatcher is let go:
-// so a loop that holds it next and takes out its parcels first has everything in order.
+// so a loop that holds it next and takes out its parcels first has everything in order. Figures go last: whoever gets them
+// knows that all that was said before is on its way.
 func (c *courier) send() {
 	for _, to := range c.full {
 		end := c.tasks.ends[to]
@@ -93,4 +95,6 @@ func (c *courier) send() {
 		end.loop.Wake()
 	}
 	c.full = c.full[:0]
+	c.tasks.timer.report(c.stats)
+	c.stats = nil
 }

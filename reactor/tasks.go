@@ -106,7 +106,9 @@ func (e *end) Deliver(b *dispatch.Batch) {
 			e.courier.add(f)
 		}
 	}
-	e.tasks.timer.report(b.Stats)
+	if b.Stats != nil {
+		e.courier.stats = b.Stats
+	}
 }
 
 // End sends what is for other loops, and sees that the timer is set.

@@ -72,8 +72,15 @@ func (t *Tasks) Stats(ctx context.Context) (dispatch.Stats, error) {
 // Drain makes the dispatcher refuse new work from now on.
 func (t *Tasks) Drain(ctx context.Context) error { return t.ask(ctx, dispatch.Drain) }
 
-// Stop makes the dispatcher answer everybody who waits with a refusal, and hand out nothing more.
-func (t *Tasks) Stop(ctx context.Context) error { return t.ask(ctx, dispatch.Stop) }
+// Stop makes the dispatcher answer everybody who waits with a refusal, and hand out nothing more. When it returns, the
+// loops have the answers ahead of whatever they are asked to do next.
+func (t *Tasks) Stop(ctx context.Context) error {
+	if err := t.ask(ctx, dispatch.Stop); err != nil {
+		return err
+	}
+	_, err := t.Stats(ctx)
+	return err
+}
 
 func (t *Tasks) ask(ctx context.Context, kind dispatch.Kind) error {
 	select {
@@ -175,7 +182,9 @@ func (tm *timer) Deliver(b *dispatch.Batch) {
 	for i := range b.Effects {
 		tm.courier.add(&b.Effects[i])
 	}
-	tm.report(b.Stats)
+	if b.Stats != nil {
+		tm.courier.stats = b.Stats
+	}
 }
 
 // End sends what is for the loops.
