@@ -21,7 +21,6 @@ type Dispatcher struct {
 	wheel   *schedule.Wheel
 
 	places   uint64 // places in line given out
-	sweeps   uint64
 	draining bool
 	stopped  bool
 	durable  durable
@@ -118,6 +117,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 // Sleep is how many milliseconds may pass before the dispatcher needs a Tick: 0 is at once, negative is never. While
 // anything is scheduled it is at most a second, since nobody tells when the wall clock is set.
 func (d *Dispatcher) Sleep(now Now) int64 {
+	d.follow(now)
 	at, ok := d.wheel.Next()
 	if !ok || d.stopped {
 		return -1

@@ -1,16 +1,15 @@
 package dispatch
 
-import "slices"
-
 // durable is what waits for the store. Effects that promise something are parked, in the order of their records, until
 // the store says that the records are safe; nothing else waits for them.
 type durable struct {
 	records uint64   // numbered so far
 	parked  []parked // from first on; what is before has left
 	first   int
-	removed []Record          // RecordRemoved, not committed yet: the store may still find these
-	loads   map[uint64]parked // asked of the store, by number
-	loaded  uint64            // loads numbered so far
+	removed map[Token]struct{} // schedules that records not committed yet remove: the store may still find these,
+	order   []Record           // and those records
+	loads   map[uint64]parked  // asked of the store, by number
+	loaded  uint64             // loads numbered so far
 	failed  bool
 }
 
@@ -28,13 +27,18 @@ func (d *Dispatcher) record(r Record, out *Batch) {
 	r.N = d.durable.records
 	out.Records = append(out.Records, r)
 	if r.Kind == RecordRemoved {
-		d.durable.removed = append(d.durable.removed, r)
+		if d.durable.removed == nil {
+			d.durable.removed = map[Token]struct{}{}
+		}
+		d.durable.removed[r.Token] = struct{}{}
+		d.durable.order = append(d.durable.order, r)
 	}
 }
 
 // isRemoved reports whether a schedule was removed by a record that the store may not know yet.
 func (d *Dispatcher) isRemoved(t Token) bool {
-	return slices.ContainsFunc(d.durable.removed, func(r Record) bool { return r.Token == t })
+	_, ok := d.durable.removed[t]
+	return ok
 }
 
 // park keeps an effect; it reports false if there is no memory for its nonce.
@@ -55,7 +59,10 @@ func (d *Dispatcher) unpark(p parked, out *Batch) {
 // committed releases what waited for the records up to n.
 func (d *Dispatcher) committed(n uint64, out *Batch) {
 	q := &d.durable
-	q.removed = slices.DeleteFunc(q.removed, func(r Record) bool { return r.N <= n })
+	for len(q.order) > 0 && q.order[0].N <= n {
+		delete(q.removed, q.order[0].Token)
+		q.order = q.order[1:]
+	}
 	for ; q.first < len(q.parked) && q.parked[q.first].n <= n; q.first++ {
 		d.unpark(q.parked[q.first], out)
 		q.parked[q.first] = parked{}

@@ -6,15 +6,11 @@ type name struct {
 	text    []byte
 	refs    int // workers registered and tasks, in whatever state
 	workers int // workers registered
-	queue   list
-	queued  int
+	queue   queue
 
 	members []*member // its places in the classes that hold it
 	ready   members   // of these, the ones whose class may have a worker to spare
 	unaware members   // of these, the ones whose class does not know that the queue may hold something
-
-	sweep  uint64 // the last sweep that put tasks back into the queue,
-	cursor uint32 // and the task that it put back last
 
 	older, newer uint32 // the names that have workers, in the order they got their first
 }

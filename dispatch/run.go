@@ -70,8 +70,7 @@ func (d *Dispatcher) enqueue(slot uint32, t *task, out *Batch) {
 	}
 	t.state = queued
 	d.stats.Queued++
-	n.queued++
-	if n.queue.pushTail(&d.tasks, slot); n.queued == 1 {
+	if n.queue.push(&d.tasks, slot); n.queue.len == 1 {
 		n.headIs(t.place)
 	}
 }
@@ -79,7 +78,7 @@ func (d *Dispatcher) enqueue(slot uint32, t *task, out *Batch) {
 // handOut gives a task that is in no list to a worker that is ready.
 func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batch) {
 	t.state, t.holder, t.secret = leased, w.conn, d.random.Uint64()
-	w.inHand.pushTail(&d.tasks, slot)
+	w.inHand.push(&d.tasks, slot)
 	w.leased++
 	d.stats.Leased++
 	d.stats.HandedOut++
@@ -143,9 +142,7 @@ func (d *Dispatcher) stop(out *Batch) {
 		t := d.tasks.at(slot)
 		switch t.state {
 		case queued:
-			n := d.names.all[t.name]
-			n.queue.remove(&d.tasks, slot)
-			n.queued--
+			d.names.all[t.name].queue = queue{} // each of its tasks comes by
 			d.stats.Queued--
 		case leased:
 			w := d.peer(t.holder).worker

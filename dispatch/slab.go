@@ -7,16 +7,18 @@ import "math/bits"
 // number instead of a pointer. Sizes go up in steps of a half power of two (32, 48, 64, 96, …), so that at most a third
 // of a block is idle. What is larger than the largest size gets a page of its own.
 //
-// A page whose blocks are all free is given back to the runtime, but for one of each size: a queue that swings about
-// empty does not allocate a page at each swing.
+// A page whose blocks are all free is given back to the runtime, but for one of each size, while the budget lasts: a
+// queue that swings about empty does not allocate a page at each swing.
+//
+// Pages are known by a number from 1, so that 0 is none.
 type slab struct {
-	budget *Budget
-	held   int64 // bytes of pages now
-	pages  []slabPage
-	spare  []uint32          // numbers of pages given back
-	part   [slabSizes]uint32 // first page of a size with a free block, number+1
-	empty  [slabSizes]uint32 // how many pages of a size are wholly free
-	later  []block           // freed, but still readable until reuse
+	budget  *Budget
+	held    int64 // bytes of pages now
+	pages   []slabPage
+	spare   []uint32          // numbers of pages given back
+	part    [slabSizes]uint32 // the first page of a size with a free block
+	reserve [slabSizes]uint32 // the page of a size that is wholly free, if there is one
+	later   []block           // freed, but still readable until settle
 }
 
 type slabPage struct {
@@ -26,7 +28,7 @@ type slabPage struct {
 	used       uint32 // blocks taken
 	carved     uint32 // blocks that were ever taken
 	free       uint32 // offset+1 of the first block on the free list, which is threaded through the blocks
-	prev, next uint32 // pages of the same size with a free block, number+1
+	prev, next uint32 // pages of the same size with a free block
 	listed     bool
 }
 
@@ -108,7 +110,6 @@ func (s *slab) take(n int) (block, bool) {
 		if num = s.grow(slabPageSize, class); num == 0 {
 			return block{}, false
 		}
-		s.empty[class]++
 		s.list(num)
 	}
 	p := &s.pages[num-1]
@@ -120,8 +121,8 @@ func (s *slab) take(n int) (block, bool) {
 		off = p.carved * p.size
 		p.carved++
 	}
-	if p.used == 0 {
-		s.empty[class]--
+	if s.reserve[class] == num {
+		s.reserve[class] = 0
 	}
 	p.used++
 	if p.free == 0 && (p.carved+1)*p.size > slabPageSize {
@@ -147,11 +148,24 @@ func (s *slab) give(b block) {
 	if !p.listed {
 		s.list(b.page)
 	}
-	if p.used == 0 {
-		if s.empty[p.class]++; s.empty[p.class] > 1 {
-			s.empty[p.class]--
-			s.unlist(b.page)
-			s.drop(b.page)
+	if p.used > 0 {
+		return
+	}
+	if s.reserve[p.class] == 0 {
+		s.reserve[p.class] = b.page
+		return
+	}
+	s.unlist(b.page)
+	s.drop(b.page)
+}
+
+// dropReserves gives back the pages that nothing is in.
+func (s *slab) dropReserves() {
+	for class, num := range s.reserve {
+		if num != 0 {
+			s.reserve[class] = 0
+			s.unlist(num)
+			s.drop(num)
 		}
 	}
 }
@@ -159,7 +173,9 @@ func (s *slab) give(b block) {
 // grow makes a page and returns its number, or 0 if the budget forbids it.
 func (s *slab) grow(size, class int) uint32 {
 	if !s.budget.Take(int64(size)) {
-		return 0
+		if s.dropReserves(); !s.budget.Take(int64(size)) {
+			return 0
+		}
 	}
 	s.held += int64(size)
 	p := slabPage{buf: make([]byte, size), class: int8(class), used: 0}

@@ -84,23 +84,14 @@ func (t *table) find(tok Token, s state) *task {
 // list is a first-in-first-out of tasks, threaded through their next and prev.
 type list struct{ head, tail uint32 }
 
-func (l *list) pushTail(t *table, slot uint32) { l.insertAfter(t, l.tail, slot) }
-
-// insertAfter puts slot behind another of the list, or first if after is 0.
-func (l *list) insertAfter(t *table, after, slot uint32) {
+func (l *list) push(t *table, slot uint32) {
 	k := t.at(slot)
-	k.prev = after
-	if after == 0 {
-		k.next, l.head = l.head, slot
+	if k.prev = l.tail; l.tail == 0 {
+		l.head = slot
 	} else {
-		a := t.at(after)
-		k.next, a.next = a.next, slot
+		t.at(l.tail).next = slot
 	}
-	if k.next == 0 {
-		l.tail = slot
-	} else {
-		t.at(k.next).prev = slot
-	}
+	l.tail = slot
 }
 
 func (l *list) remove(t *table, slot uint32) {
@@ -116,4 +107,82 @@ func (l *list) remove(t *table, slot uint32) {
 		t.at(k.next).prev = k.prev
 	}
 	k.next, k.prev = 0, 0
+}
+
+// queue is the tasks of a name that wait for a worker, the oldest place in line first. Those that came back from a lost
+// worker are older than all that were never handed out, since those were behind them then; so they are kept apart, in a
+// pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) that is threaded through prev, the first child, and next,
+// the next sibling. The others arrive in order.
+type queue struct {
+	returned uint32
+	fresh    list
+	len      int
+}
+
+// head is the task whose turn it is; 0 if there is none.
+func (q *queue) head() uint32 {
+	if q.returned != 0 {
+		return q.returned
+	}
+	return q.fresh.head
+}
+
+// push adds a task that has just got its place.
+func (q *queue) push(t *table, slot uint32) {
+	q.fresh.push(t, slot)
+	q.len++
+}
+
+// putBack adds a task that had been the head before, when it was handed out.
+func (q *queue) putBack(t *table, slot uint32) {
+	q.returned = t.meld(q.returned, slot)
+	q.len++
+}
+
+// pop takes the head out.
+func (q *queue) pop(t *table) uint32 {
+	slot := q.head()
+	if q.len--; slot == q.returned {
+		q.returned = t.pair(t.at(slot).prev)
+		t.at(slot).prev = 0
+	} else {
+		q.fresh.remove(t, slot)
+	}
+	return slot
+}
+
+// meld makes one heap of two; the roots have no siblings.
+func (t *table) meld(a, b uint32) uint32 {
+	if a == 0 || b == 0 {
+		return a | b
+	}
+	if t.at(b).place < t.at(a).place {
+		a, b = b, a
+	}
+	t.at(b).next, t.at(a).prev = t.at(a).prev, b
+	return a
+}
+
+// pair makes one heap of siblings: of each two from the first on, then of those from the last on.
+func (t *table) pair(first uint32) (root uint32) {
+	pairs := uint32(0)
+	for a := first; a != 0; {
+		b := t.at(a).next
+		t.at(a).next = 0
+		next := uint32(0)
+		if b != 0 {
+			next = t.at(b).next
+			t.at(b).next = 0
+		}
+		m := t.meld(a, b)
+		t.at(m).next = pairs
+		pairs, a = m, next
+	}
+	for m := pairs; m != 0; {
+		next := t.at(m).next
+		t.at(m).next = 0
+		root = t.meld(root, m)
+		m = next
+	}
+	return root
 }

@@ -43,7 +43,7 @@ func (d *Dispatcher) unschedule(from Conn, ev *Event, base []byte, out *Batch) {
 	t := d.tasks.find(ev.Token, scheduled)
 	e.Found = t != nil
 	switch {
-	case !d.cfg.Durable || t == nil && d.isRemoved(ev.Token):
+	case !d.cfg.Durable || t == nil && !d.durable.failed && d.isRemoved(ev.Token):
 		out.Effects = append(out.Effects, e)
 	case d.durable.failed:
 		d.stats.Refused++

@@ -73,9 +73,7 @@ func (d *Dispatcher) serve(w *worker, out *Batch) {
 			w.class.isReady(w)
 			return
 		}
-		slot := n.queue.head
-		n.queue.remove(&d.tasks, slot)
-		n.queued--
+		slot := n.queue.pop(&d.tasks)
 		d.stats.Queued--
 		d.handOut(w, slot, d.tasks.at(slot), n, out)
 	}
@@ -109,7 +107,6 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 	slices.SortFunc(d.lost, func(a, b uint32) int {
 		return cmp.Compare(d.tasks.at(a).place, d.tasks.at(b).place)
 	})
-	d.sweeps++
 	for _, slot := range d.lost {
 		t := d.tasks.at(slot)
 		t.next, t.prev, t.holder, t.secret = 0, 0, 0, 0
@@ -129,29 +126,11 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 	}
 }
 
-// requeue puts a task back into the queue that it came from, by its old place in line. Those of one sweep come in that
-// order, so each looks for its place from the one before: only tasks that came back earlier can be ahead of it.
+// requeue puts a task back into the queue that it came from, by its old place in line.
 func (d *Dispatcher) requeue(slot uint32, t *task, n *name) {
-	after := uint32(0)
-	if n.sweep == d.sweeps {
-		after = n.cursor
-	}
-	for {
-		next := n.queue.head
-		if after != 0 {
-			next = d.tasks.at(after).next
-		}
-		if next == 0 || d.tasks.at(next).place > t.place {
-			break
-		}
-		after = next
-	}
 	t.state = queued
 	d.stats.Queued++
-	n.queued++
-	n.queue.insertAfter(&d.tasks, after, slot)
-	n.sweep, n.cursor = d.sweeps, slot
-	if after == 0 {
+	if n.queue.putBack(&d.tasks, slot); n.queue.head() == slot {
 		n.headFell(t.place)
 	}
 }
