@@ -26,9 +26,8 @@ func main() {
 	kong.Parse(&o,
 		kong.Name("workman"),
 		kong.Description(about),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Vars(o.defaults()),
 	)
 	log := o.logger(os.Stderr)
 	if err := run(o, log); err != nil {

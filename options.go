@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
-	"github.com/alecthomas/kong"
 
 	"workman/dispatch"
 	"workman/reactor"
@@ -21,28 +20,26 @@ const about = "A task server. Producers POST tasks or send them over a WebSocket
 
 // options are what a user can set, by flag or by environment.
 type options struct {
-	Host    string   `default:"localhost" env:"HOST" placeholder:"ADDRESS" help:"Address to listen on. localhost is 127.0.0.1 and ::1; 0.0.0.0 is every address of the machine: anybody who reaches it can then run tasks ($$HOST)."`
-	Port    int      `default:"9999" env:"PORT" placeholder:"N" help:"Port to listen on ($$PORT)."`
-	Hosts   []string `env:"WORKMAN_HOSTS" placeholder:"NAME,…" help:"Names, beside localhost and addresses, by which clients and browsers may call the server: what a proxy in front sends as Host ($$WORKMAN_HOSTS)."`
-	Origins []string `env:"WORKMAN_ORIGINS" placeholder:"URL,…" help:"Web origins whose pages may use the server, beside its own: https://app.example.com ($$WORKMAN_ORIGINS)."`
+	Host    string   `default:"localhost" env:"HOST" help:"Address to listen on. localhost is 127.0.0.1 and ::1; 0.0.0.0 is every address of the machine: anybody who reaches it can then run tasks."`
+	Port    int      `default:"9999" env:"PORT" help:"Port to listen on."`
+	Hosts   []string `env:"WORKMAN_HOSTS" placeholder:"NAME" help:"Names, beside localhost and addresses, by which clients and browsers may call the server: what a proxy in front sends as Host."`
+	Origins []string `env:"WORKMAN_ORIGINS" placeholder:"URL" help:"Web origins whose pages may use the server, beside its own: https://app.example.com."`
 
-	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" placeholder:"TIME" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others ($$WORKMAN_DEAD_AFTER)."`
+	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others."`
 
-	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" placeholder:"TIME" help:"After SIGTERM, how long running tasks may take to finish ($$WORKMAN_DRAIN)."`
-	Loops int           `default:"${loops}" env:"WORKMAN_LOOPS" placeholder:"N" help:"Event loops; 0 for what suits the machine ($$WORKMAN_LOOPS)."`
+	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" help:"After SIGTERM, how long running tasks may take to finish."`
+	Loops int           `default:"0" env:"WORKMAN_LOOPS" help:"Event loops; 0 for what suits the machine."`
 
-	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" placeholder:"N" help:"Tasks waiting or running at once ($$WORKMAN_MAX_TASKS)."`
-	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" placeholder:"N" help:"Tasks scheduled for later at once ($$WORKMAN_MAX_SCHEDULES)."`
-	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" placeholder:"N" help:"Different task names in use at once ($$WORKMAN_MAX_NAMES)."`
-	MaxBytes     int64 `default:"${bytes}" env:"WORKMAN_MAX_BYTES" placeholder:"BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has ($$WORKMAN_MAX_BYTES)."`
-	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" placeholder:"BYTES" help:"Size of one WebSocket message or HTTP body ($$WORKMAN_MAX_MESSAGE)."`
-	MaxConns     int   `default:"${conns}" env:"WORKMAN_MAX_CONNS" placeholder:"N" help:"Connections at once; 0 for the limit of open files less 64 ($$WORKMAN_MAX_CONNS)."`
+	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
+	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" help:"Tasks scheduled for later at once."`
+	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
+	MaxBytes     int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
+	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" help:"Size of one WebSocket message or HTTP body."`
+	MaxConns     int   `default:"0" env:"WORKMAN_MAX_CONNS" help:"Connections at once; 0 for the limit of open files less 64."`
 
-	LogFormat string `default:"text" enum:"text,json" env:"WORKMAN_LOG_FORMAT" help:"Form of the log on standard error: text or json ($$WORKMAN_LOG_FORMAT)."`
-	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"WORKMAN_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error ($$WORKMAN_LOG_LEVEL)."`
+	LogFormat string `default:"text" enum:"text,json" env:"WORKMAN_LOG_FORMAT" help:"Form of the log on standard error: text or json."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"WORKMAN_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 }
-
-func (options) defaults() kong.Vars { return kong.Vars{"loops": "0", "bytes": "0", "conns": "0"} }
 
 // Validate is called by kong. It says what is wrong in the terms the user set it in.
 func (o *options) Validate() error {
