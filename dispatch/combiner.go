@@ -136,7 +136,7 @@ func (c *Combiner) step(now Now, cell *cell, sink Sink) {
 	for i := range in.Events {
 		c.d.Step(now, in.From, &in.Events[i], in.Base, &c.batch)
 	}
-	if len(c.batch.Effects) > 0 || c.batch.Stats != nil || len(c.batch.Records) > 0 || len(c.batch.Loads) > 0 {
+	if !c.batch.empty() {
 		sink.Deliver(&c.batch)
 		c.batch.Reset()
 	}

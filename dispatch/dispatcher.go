@@ -100,7 +100,13 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 		d.block(from, false, out)
 	case Report:
 		s := d.Stats()
-		out.Stats = &s
+		out.Asked, out.Stats = ev.Seq, &s
+	case ListTaskInfo:
+		s := d.surveyTasks(uint32(ev.At), int(ev.Count))
+		out.Asked, out.Survey = ev.Seq, &s
+	case ListWorkerInfo:
+		s := d.surveyWorkers(uint32(ev.At), int(ev.Count))
+		out.Asked, out.Survey = ev.Seq, &s
 	case Drain:
 		d.draining = true
 	case Stop:

@@ -75,7 +75,13 @@ type Batch struct {
 	Effects []Effect
 	Records []Record
 	Loads   []Load
-	Stats   *Stats // answers Report; nil otherwise
+	Asked   uint64  // the Seq of the event that the next two answer
+	Stats   *Stats  // answers Report; nil otherwise
+	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
+}
+
+func (b *Batch) empty() bool {
+	return len(b.Effects) == 0 && len(b.Records) == 0 && len(b.Loads) == 0 && b.Stats == nil && b.Survey == nil
 }
 
 // Reset empties the batch and keeps its room.
@@ -84,7 +90,7 @@ func (b *Batch) Reset() {
 	b.Effects = b.Effects[:0]
 	b.Records = b.Records[:0]
 	b.Loads = b.Loads[:0]
-	b.Stats = nil
+	b.Asked, b.Stats, b.Survey = 0, nil, nil
 }
 
 // Stats is what the dispatcher counted since it began, and what it holds now.

@@ -72,7 +72,7 @@ const (
 
 	// Of the server. The connection is zero.
 	Tick   // time has passed: run what is due
-	Report // append Stats to the batch
+	Report // Seq: put Stats into the batch
 	Drain  // refuse new work from now on
 	Stop   // answer every waiting call with a refusal; nothing is handed out any more
 
@@ -80,6 +80,10 @@ const (
 	Committed    // Seq: every record up to this number is durable
 	CommitFailed // Seq: no record after this number ever will be
 	Loaded       // Seq: the answer to that Load; Count is 1 if it was found
+
+	// For people to look at.
+	ListTaskInfo   // Seq, At, Count: put a Survey of tasks into the batch, from the place At, Count at most
+	ListWorkerInfo // the same of workers
 )
 
 // Event is one thing that happened, as the dispatcher takes it. It points nowhere: its spans are parts of the bytes

@@ -6,6 +6,7 @@ type name struct {
 	text    []byte
 	refs    int // workers registered and tasks, in whatever state
 	workers int // workers registered
+	leased  int // with a worker
 	queue   queue
 
 	members []*member // its places in the classes that hold it

@@ -80,6 +80,7 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 	t.state, t.holder, t.secret = leased, w.conn, d.random.Uint64()
 	w.inHand.push(&d.tasks, slot)
 	w.leased++
+	n.leased++
 	d.stats.Leased++
 	d.stats.HandedOut++
 	if w.credit--; w.credit == 0 {
@@ -102,10 +103,7 @@ func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
 	if t == nil || t.holder != from {
 		d.stats.BadResults++
 	} else {
-		w := d.peer(from).worker
-		w.inHand.remove(&d.tasks, ev.Token.Slot)
-		w.leased--
-		d.stats.Leased--
+		d.release(d.peer(from).worker, ev.Token.Slot, t)
 		d.stats.Finished++
 		if t.from != 0 {
 			out.Effects = append(out.Effects, Effect{
@@ -118,6 +116,14 @@ func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
 	if ev.Count > 0 {
 		d.credit(from, ev.Count, out)
 	}
+}
+
+// release takes a task out of its worker's hand.
+func (d *Dispatcher) release(w *worker, slot uint32, t *task) {
+	w.inHand.remove(&d.tasks, slot)
+	w.leased--
+	d.names.all[t.name].leased--
+	d.stats.Leased--
 }
 
 // giveUp answers a call that nobody will do. The task is in no list.
@@ -145,10 +151,7 @@ func (d *Dispatcher) stop(out *Batch) {
 			d.names.all[t.name].queue = queue{} // each of its tasks comes by
 			d.stats.Queued--
 		case leased:
-			w := d.peer(t.holder).worker
-			w.inHand.remove(&d.tasks, slot)
-			w.leased--
-			d.stats.Leased--
+			d.release(d.peer(t.holder).worker, slot, t)
 		default:
 			continue
 		}

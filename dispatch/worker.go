@@ -110,6 +110,8 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 	for _, slot := range d.lost {
 		t := d.tasks.at(slot)
 		t.next, t.prev, t.holder, t.secret = 0, 0, 0, 0
+		n := d.names.all[t.name]
+		n.leased--
 		d.stats.Leased--
 		if t.losses++; int(t.losses) >= d.cfg.Losses {
 			d.stats.GivenUp++
@@ -117,7 +119,6 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 			continue
 		}
 		d.stats.Requeued++
-		n := d.names.all[t.name]
 		if w := n.spare(); w != nil && !d.stopped {
 			d.handOut(w, slot, t, n, out)
 			continue

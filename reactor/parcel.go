@@ -66,7 +66,7 @@ type courier struct {
 	tasks   *Tasks
 	parcels []*parcel // by loop
 	full    []int     // the loops with a parcel
-	stats   *dispatch.Stats
+	answers []answer  // to people's questions
 }
 
 func (c *courier) add(e *dispatch.Effect) {
@@ -85,7 +85,7 @@ func (c *courier) add(e *dispatch.Effect) {
 }
 
 // send puts the parcels into their loops' outboxes, and wakes those loops. It is called before the dispatcher is let go:
-// so a loop that holds it next and takes out its parcels first has everything in order. Figures go last: whoever gets them
+// so a loop that holds it next and takes out its parcels first has everything in order. Answers go last: whoever gets one
 // knows that all that was said before is on its way.
 func (c *courier) send() {
 	for _, to := range c.full {
@@ -95,6 +95,15 @@ func (c *courier) send() {
 		end.loop.Wake()
 	}
 	c.full = c.full[:0]
-	c.tasks.timer.report(c.stats)
-	c.stats = nil
+	for _, a := range c.answers {
+		c.tasks.timer.answer(a)
+	}
+	c.answers = nil
+}
+
+// note keeps the answer to a question, if the batch holds one.
+func (c *courier) note(b *dispatch.Batch) {
+	if b.Stats != nil || b.Survey != nil {
+		c.answers = append(c.answers, answer{asked: b.Asked, stats: b.Stats, survey: b.Survey})
+	}
 }

@@ -3,6 +3,7 @@ package reactor
 import (
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 
 	"workman/dispatch"
 	"workman/protocol"
@@ -15,6 +16,7 @@ type Tasks struct {
 	ends     []*end // by loop
 	timer    *timer
 	fault    func(what string, p any, stack string)
+	draining atomic.Bool
 }
 
 // NewTasks makes the service; Serve is for Config.Serve. fault is told of panics that were survived. The dispatcher is
@@ -106,9 +108,7 @@ func (e *end) Deliver(b *dispatch.Batch) {
 			e.courier.add(f)
 		}
 	}
-	if b.Stats != nil {
-		e.courier.stats = b.Stats
-	}
+	e.courier.note(b)
 }
 
 // End sends what is for other loops, and sees that the timer is set.

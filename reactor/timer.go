@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -19,15 +18,15 @@ type timer struct {
 	clock   func() dispatch.Now
 	courier courier
 
-	due    atomic.Int64 // monotonic milliseconds of the next Tick; never: none is needed
-	poke   chan struct{}
-	asks   chan dispatch.Kind
-	behind atomic.Pointer[end] // a loop with something that waits for room in the ring
-	again  bool                // the dispatcher has left-overs: run it again
-	stats  chan dispatch.Stats
-	stop   chan struct{}
-	once   sync.Once
-	done   chan struct{}
+	due       atomic.Int64 // monotonic milliseconds of the next Tick; never: none is needed
+	poke      chan struct{}
+	asks      chan dispatch.Event
+	questions questions
+	behind    atomic.Pointer[end] // a loop with something that waits for room in the ring
+	again     bool                // the dispatcher has left-overs: run it again
+	stop      chan struct{}
+	once      sync.Once
+	done      chan struct{}
 }
 
 const never = int64(1) << 62
@@ -38,8 +37,7 @@ func newTimer(t *Tasks, clock func() dispatch.Now) *timer {
 		clock:   clock,
 		courier: courier{tasks: t},
 		poke:    make(chan struct{}, 1),
-		asks:    make(chan dispatch.Kind),
-		stats:   make(chan dispatch.Stats, 1),
+		asks:    make(chan dispatch.Event),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
@@ -54,43 +52,6 @@ func (t *Tasks) Start() { go t.timer.run() }
 func (t *Tasks) Close() {
 	t.timer.once.Do(func() { close(t.timer.stop) })
 	<-t.timer.done
-}
-
-// Stats asks the dispatcher what it has counted.
-func (t *Tasks) Stats(ctx context.Context) (dispatch.Stats, error) {
-	if err := t.ask(ctx, dispatch.Report); err != nil {
-		return dispatch.Stats{}, err
-	}
-	select {
-	case s := <-t.timer.stats:
-		return s, nil
-	case <-ctx.Done():
-		return dispatch.Stats{}, fmt.Errorf("reactor: ask the dispatcher for its figures: %w", ctx.Err())
-	}
-}
-
-// Drain makes the dispatcher refuse new work from now on.
-func (t *Tasks) Drain(ctx context.Context) error { return t.ask(ctx, dispatch.Drain) }
-
-// Stop makes the dispatcher answer everybody who waits with a refusal, and hand out nothing more. When it returns, the
-// loops have the answers ahead of whatever they are asked to do next.
-func (t *Tasks) Stop(ctx context.Context) error {
-	if err := t.ask(ctx, dispatch.Stop); err != nil {
-		return err
-	}
-	_, err := t.Stats(ctx)
-	return err
-}
-
-func (t *Tasks) ask(ctx context.Context, kind dispatch.Kind) error {
-	select {
-	case t.timer.asks <- kind:
-		return nil
-	case <-t.timer.done:
-		return fmt.Errorf("reactor: the dispatcher's timer has ended")
-	case <-ctx.Done():
-		return fmt.Errorf("reactor: reach the dispatcher: %w", ctx.Err())
-	}
 }
 
 // set notes that the dispatcher needs a Tick in so many milliseconds (negative: none), and hurries the timer if that is
@@ -130,15 +91,16 @@ func (tm *timer) run() {
 		case <-tm.stop:
 			return
 		case <-tm.poke:
-		case kind := <-tm.asks:
-			tm.submit(kind)
+		case ev := <-tm.asks:
+			tm.submit(ev)
 		case <-alarm.C:
 		}
 		if e := tm.behind.Swap(nil); e != nil {
 			e.loop.Wake()
 		}
 		if tm.due.Load() <= tm.clock().Mono {
-			tm.submit(dispatch.Tick)
+			tm.due.Store(never) // what comes of the Tick sets it anew
+			tm.submit(dispatch.Event{Kind: dispatch.Tick})
 		}
 		if tm.again {
 			tm.again = false
@@ -160,11 +122,8 @@ func (tm *timer) wait() time.Duration {
 }
 
 // submit passes on an event of the server's own. A full ring is being emptied by somebody: it is tried again.
-func (tm *timer) submit(kind dispatch.Kind) {
-	if kind == dispatch.Tick {
-		tm.due.Store(never) // what comes of the Tick sets it anew
-	}
-	in := dispatch.Input{Events: []dispatch.Event{{Kind: kind}}}
+func (tm *timer) submit(ev dispatch.Event) {
+	in := dispatch.Input{Events: []dispatch.Event{ev}}
 	for !tm.tasks.combiner.Submit(in, tm) {
 		select {
 		case <-tm.stop:
@@ -182,9 +141,7 @@ func (tm *timer) Deliver(b *dispatch.Batch) {
 	for i := range b.Effects {
 		tm.courier.add(&b.Effects[i])
 	}
-	if b.Stats != nil {
-		tm.courier.stats = b.Stats
-	}
+	tm.courier.note(b)
 }
 
 // End sends what is for the loops.
@@ -199,16 +156,4 @@ func (tm *timer) Left() { tm.again = true }
 // Panicked reports a panic while an event of some connection, or the server's own, was run.
 func (tm *timer) Panicked(from dispatch.Conn, p any) {
 	tm.tasks.fault(fmt.Sprintf("connection %016x", uint64(from)), p, string(debug.Stack()))
-}
-
-// report passes figures on to who asked for them; figures that nobody fetched make room for newer ones.
-func (tm *timer) report(s *dispatch.Stats) {
-	if s == nil {
-		return
-	}
-	select {
-	case <-tm.stats:
-	default:
-	}
-	tm.stats <- *s
 }

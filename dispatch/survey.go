@@ -1,0 +1,85 @@
+package dispatch
+
+// Survey is a page of what there is, for people to look at.
+type Survey struct {
+	Tasks   []TaskInfo
+	Workers []WorkerInfo
+	Next    uint32 // where the next page begins; 0: there is none
+}
+
+// TaskInfo is a task name in use.
+type TaskInfo struct {
+	Name                       string
+	Workers                    int // connections that registered it
+	Queued, Running, Scheduled int
+}
+
+// WorkerInfo is a connection that registered a name or asked for a task.
+type WorkerInfo struct {
+	Conn    Conn
+	Names   []string // the first few
+	More    int      // names not in Names
+	Credit  int      // tasks it is ready for
+	Running int      // tasks it has in hand
+	Blocked bool     // it does not read what it is sent
+}
+
+// surveyNames is how many of a worker's names a survey shows.
+const surveyNames = 32
+
+// surveyLook is how many slots a survey looks at for one page: the dispatcher does nothing else meanwhile.
+const surveyLook = 4096
+
+// surveyTasks lists the names from a number on, so many at most.
+func (d *Dispatcher) surveyTasks(from uint32, limit int) (s Survey) {
+	looked := 0
+	for num := max(from, 1); int(num) < len(d.names.all); num++ {
+		if looked++; len(s.Tasks) >= limit || looked > surveyLook {
+			s.Next = num
+			return s
+		}
+		n := d.names.all[num]
+		if n == nil {
+			continue
+		}
+		s.Tasks = append(s.Tasks, TaskInfo{
+			Name: string(n.text), Workers: n.workers, Queued: n.queue.len, Running: n.leased,
+			Scheduled: n.refs - n.workers - n.queue.len - n.leased,
+		})
+	}
+	return s
+}
+
+// surveyWorkers lists the workers from a place on, so many at most. A place is a loop (8 bits) and a slot, plus one.
+func (d *Dispatcher) surveyWorkers(from uint32, limit int) (s Survey) {
+	looked := 0
+	for at := max(from, 1) - 1; at>>24 < uint32(len(d.peers)); {
+		ps := d.peers[at>>24]
+		slot := int(at & 0xffffff)
+		if slot >= len(ps) {
+			if at>>24 == uint32(len(d.peers))-1 {
+				return s
+			}
+			at = (at>>24 + 1) << 24
+			continue
+		}
+		if looked++; len(s.Workers) >= limit || looked > surveyLook {
+			s.Next = at + 1
+			return s
+		}
+		if w := ps[slot].worker; w != nil {
+			s.Workers = append(s.Workers, d.workerInfo(w))
+		}
+		at++
+	}
+	return s
+}
+
+func (d *Dispatcher) workerInfo(w *worker) WorkerInfo {
+	info := WorkerInfo{Conn: w.conn, Credit: w.credit, Running: w.leased, Blocked: w.blocked}
+	for _, num := range w.names[:min(len(w.names), surveyNames)] {
+		info.Names = append(info.Names, string(d.names.all[num].text))
+	}
+	info.More = len(w.names) - len(info.Names)
+	return info
+}
