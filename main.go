@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"workman/console"
 	"workman/dispatch"
 	"workman/reactor"
 )
@@ -83,7 +84,7 @@ func start(o options, log *slog.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Serve = tasks.Serve
+	cfg.Serve, cfg.Pages = tasks.Serve, console.New(tasks)
 	server, err := reactor.Listen(cfg)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,11 @@ const (
 type Front struct {
 	submit func(dispatch.Input)
 
+	// Elsewhere, if set, has a request for a page answered by somebody else: it reports false if it cannot now.
+	Elsewhere func(s *Session, r *Request) bool
+	// Ready, if set, tells whether the server takes new work.
+	Ready func() bool
+
 	from    dispatch.Conn
 	base    []byte // what the spans of events are parts of
 	events  []dispatch.Event

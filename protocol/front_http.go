@@ -11,6 +11,12 @@ import (
 func (f *Front) Request(s *Session, r *Request) {
 	path := r.Path
 	switch {
+	case string(path) == "/workers" || string(path) == "/tasks" && wantsDetail(r.Query):
+		f.page(s, r)
+	case string(path) == "/healthz":
+		f.health(s, r, true)
+	case string(path) == "/readyz":
+		f.health(s, r, f.Ready == nil || f.Ready())
 	case string(path) == "/tasks":
 		if f.allowed(s, r, "GET, HEAD, OPTIONS") {
 			e := f.event(s, nil)
@@ -52,6 +58,41 @@ func cutSegment(path []byte) (segment, rest []byte) {
 		return path[1 : 1+i], path[1+i:]
 	}
 	return path[1:], nil
+}
+
+// page has a list for people answered off the event loops.
+func (f *Front) page(s *Session, r *Request) {
+	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
+		return
+	}
+	if f.Elsewhere == nil || !f.Elsewhere(s, r) {
+		s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 1\r\n"}, ProblemOverloaded,
+			"this page cannot be shown now: as many are being shown as may, or other requests of this connection are not "+
+				"answered yet; try again, on a connection of its own")
+	}
+}
+
+func wantsDetail(query []byte) bool {
+	for len(query) > 0 {
+		var part []byte
+		if part, query, _ = bytes.Cut(query, []byte("&")); string(part) == "detail=1" {
+			return true
+		}
+	}
+	return false
+}
+
+// health answers probes: whether the process lives, and whether it takes new work.
+func (f *Front) health(s *Session, r *Request, ok bool) {
+	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
+		return
+	}
+	if ok {
+		s.Respond(r.Seq, Answer{Status: http.StatusOK, Type: "text/plain; charset=utf-8", Body: []byte("ok\n")})
+		return
+	}
+	s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 5\r\n"},
+		refusals[dispatch.Draining].kind, refusals[dispatch.Draining].text)
 }
 
 func (f *Front) runTask(s *Session, r *Request, name []byte) {
@@ -166,7 +207,7 @@ func hasMethod(allow, method string) bool {
 
 func (f *Front) notFound(s *Session, r *Request) {
 	f.refuse(s, r, http.StatusNotFound, "",
-		"there is nothing here; there are GET /tasks, POST /task/{name}, POST /schedule/{when}/{name}, "+
+		"there is nothing here; there are GET /tasks, GET /workers, GET /healthz, GET /readyz, POST /task/{name}, POST /schedule/{when}/{name}, "+
 			"DELETE /scheduled/{id}, and the WebSockets /websocket and /worker")
 }
 

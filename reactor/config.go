@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"workman/dispatch"
@@ -42,6 +43,8 @@ type Config struct {
 
 	Protocol protocol.Config
 	Serve    func(l *Loop) Service
+	Pages    http.Handler // answers the requests that Loop.Move takes off the loops; may be nil
+	MaxPages int          // such requests at once
 	Log      *slog.Logger
 }
 
@@ -62,6 +65,7 @@ func DefaultConfig() Config {
 		UserTime:  30 * time.Second,
 		Budget:    dispatch.NewBudget(1 << 30),
 		Protocol:  protocol.DefaultConfig(),
+		MaxPages:  64,
 		Log:       slog.New(slog.DiscardHandler),
 	}
 }
@@ -76,6 +80,7 @@ func (c *Config) validate() error {
 		lo, hi int64
 	}{
 		{"Port", int64(c.Port), 0, 65535}, {"Loops", int64(c.Loops), 1, 255}, {"MaxConns", int64(c.MaxConns), 1, 1 << 24},
+		{"MaxPages", int64(c.MaxPages), 1, 1 << 16},
 		{"SoftOut", int64(c.SoftOut), 1, int64(c.HardOut)}, {"HardOut", int64(c.HardOut), 1, 1 << 40},
 		{"HeadTime", int64(c.HeadTime), 1, 1 << 62}, {"QuietTime", int64(c.QuietTime), 1, 1 << 62},
 		{"IdleTime", int64(c.IdleTime), 1, 1 << 62}, {"CloseTime", int64(c.CloseTime), 1, 1 << 62},

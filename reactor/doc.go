@@ -11,5 +11,6 @@
 // The goroutines, each with its owner and its end:
 //   - the event loops, of gnet's, and one accepting goroutine a listener, of [Server]: until [Server.Close]
 //   - the keeper, of [Server], which makes loops look after slow and silent peers: until [Server.Close]
+//   - the http.Server of the pages, and its goroutine a request: until [Server.Close]
 //   - the timer, of [Tasks], which gives the dispatcher its ticks: until [Tasks.Close]
 package reactor

@@ -26,6 +26,7 @@ type conn struct {
 	unread  int    // slow: bytes that waited for it then
 	counted int    // bytes noted in the budget
 	seq     uint64 // requests begun when the phase was last looked at
+	moving  []byte // the request with which the connection leaves for the pages, once all before it is written
 	dirty   bool   // session.Out is to be written at the end of the turn
 	slow    bool   // it does not read what it is sent
 	watch   bool   // on the loop's list of those to look at often

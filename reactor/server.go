@@ -19,6 +19,7 @@ type Server struct {
 	client    *gnet.Client // the event loops; gnet's name for an engine that does not listen itself
 	listeners []net.Listener
 	loops     []*Loop
+	pages     *pages
 	began     time.Time
 
 	mu      sync.Mutex // guards taken: which loop is whose
@@ -82,8 +83,13 @@ func (s *Server) start() error {
 		return fmt.Errorf("reactor: start the event loops: %w", err)
 	}
 	s.client = client
-	s.work.Add(1 + len(s.listeners))
+	s.pages = newPages(s.cfg.Pages, s.cfg.MaxPages, s.cfg.Log)
+	s.work.Add(2 + len(s.listeners))
 	go s.keep()
+	go func() {
+		defer s.work.Done()
+		s.pages.serve()
+	}()
 	for _, l := range s.listeners {
 		go s.accept(l)
 	}
@@ -145,6 +151,7 @@ func (s *Server) Finish(idle bool) {
 func (s *Server) Close() error {
 	s.StopListening()
 	close(s.stop)
+	s.pages.close()
 	s.work.Wait()
 	return s.client.Stop()
 }

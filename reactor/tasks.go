@@ -31,6 +31,8 @@ func NewTasks(combiner *dispatch.Combiner, clock func() dispatch.Now, fault func
 func (t *Tasks) Serve(l *Loop) Service {
 	e := &end{tasks: t, loop: l, courier: courier{tasks: t}}
 	e.Front = protocol.NewFront(e.submit)
+	e.Elsewhere = l.Move
+	e.Ready = func() bool { return !t.draining.Load() }
 	t.ends = append(t.ends, e)
 	return e
 }

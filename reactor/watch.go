@@ -31,6 +31,10 @@ func (l *Loop) look(c *conn) {
 		c.slow = false
 		l.svc.SetSlow(&c.session, false)
 	}
+	if c.moving != nil && unread == 0 {
+		l.leave(c)
+		return
+	}
 	if c.session.Phase() == protocol.PhaseDone && !c.done && unread == 0 {
 		// Everything is written: say so, and give the peer time to read it and close. Closing at once could destroy
 		// what is still on its way (RFC 9112 9.6).

@@ -1,0 +1,141 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/goccy/go-json"
+
+	"workman/dispatch"
+)
+
+// Source is who knows what there is.
+type Source interface {
+	// TaskInfo and WorkerInfo return a page that begins at a place: 0, or Survey.Next of the page before. The page may
+	// be empty and not the last.
+	TaskInfo(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
+	WorkerInfo(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
+}
+
+// Bounds of a page, and of the time to make one.
+const (
+	usualPage = 100
+	mostPage  = 1000
+	patience  = 5 * time.Second
+)
+
+// New makes the handler of all pages.
+func New(from Source) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /tasks", list("tasks", from.TaskInfo, tasks))
+	mux.Handle("GET /workers", list("workers", from.WorkerInfo, workers))
+	return mux
+}
+
+type task struct {
+	Name      string `json:"name"`
+	Workers   int    `json:"workers"`
+	Queued    int    `json:"queued"`
+	Running   int    `json:"running"`
+	Scheduled int    `json:"scheduled"`
+}
+
+func tasks(s dispatch.Survey) any {
+	all := make([]task, len(s.Tasks))
+	for i, t := range s.Tasks {
+		all[i] = task(t)
+	}
+	return all
+}
+
+type worker struct {
+	ID      string   `json:"id"`    // of the connection
+	Tasks   []string `json:"tasks"` // the first of the names it registered
+	More    int      `json:"more,omitempty"`
+	Ready   int      `json:"ready"` // for so many more tasks
+	Running int      `json:"running"`
+	Reading bool     `json:"reading"` // false: what it is sent piles up
+}
+
+func workers(s dispatch.Survey) any {
+	all := make([]worker, len(s.Workers))
+	for i, w := range s.Workers {
+		all[i] = worker{
+			ID: fmt.Sprintf("%016x", uint64(w.Conn)), Tasks: w.Names, More: w.More,
+			Ready: w.Credit, Running: w.Running, Reading: !w.Blocked,
+		}
+	}
+	return all
+}
+
+type ask func(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
+
+// list makes the handler of one list.
+func list(what string, ask ask, show func(dispatch.Survey) any) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		cursor, err := number(query, "cursor", 0, 1<<32-1)
+		if err != nil {
+			problem(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		limit, err := number(query, "limit", usualPage, mostPage)
+		if err != nil || limit == 0 {
+			problem(w, http.StatusBadRequest, fmt.Sprintf("limit is %q, and must be a number from 1 to %d", query.Get("limit"), mostPage))
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		survey, err := ask(ctx, uint32(cursor), int(limit))
+		if err != nil {
+			w.Header().Set("Retry-After", "1")
+			problem(w, http.StatusServiceUnavailable, "the list cannot be made now: "+err.Error())
+			return
+		}
+		page := map[string]any{what: show(survey)}
+		if survey.Next != 0 {
+			query.Set("cursor", strconv.FormatUint(uint64(survey.Next), 10))
+			page["next"] = r.URL.Path + "?" + query.Encode()
+		}
+		answer(w, http.StatusOK, "application/json; charset=utf-8", page)
+	})
+}
+
+// number reads a parameter that must be a whole number up to most.
+func number(query url.Values, name string, usual, most uint64) (uint64, error) {
+	text := query.Get(name)
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n > most {
+		return 0, fmt.Errorf("%s is %.40q, and must be a number up to %d", name, text, most)
+	}
+	return n, nil
+}
+
+// problem answers with a problem document (RFC 9457), like the rest of the server.
+func problem(w http.ResponseWriter, status int, detail string) {
+	title := http.StatusText(status)
+	answer(w, status, "application/problem+json", map[string]any{
+		"type": "about:blank", "title": title, "status": status, "detail": detail,
+		"statusCode": status, "error": title, "message": detail,
+	})
+}
+
+func answer(w http.ResponseWriter, status int, kind string, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the client is gone if it fails, and nobody is left to tell
+}
