@@ -50,7 +50,7 @@ func (c Config) validate() error {
 		}
 	}
 	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<31 {
-		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, 1<<31)
+		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, int64(1<<31))
 	}
 	if c.Losses > 255 {
 		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)

@@ -87,7 +87,7 @@ func (a *Access) check(h *head) *refusal {
 // navigates tells whether a person followed a link (or a page made its window do so): that changes nothing.
 func (h *head) navigates() bool {
 	return string(h.method) == "GET" && string(h.value[fieldMode]) == "navigate" &&
-		string(h.value[fieldDest]) == "document" && !h.has(fieldOrigin)
+		string(h.value[fieldDest]) == "document"
 }
 
 // knows tells whether the server may be called by this authority.
@@ -108,7 +108,7 @@ func (a *Access) knows(authority []byte, browser bool) bool {
 	if !ok {
 		addr, ok = parseIPv6(host)
 	}
-	return ok && (!a.Loopback || addr.Unmap().IsLoopback())
+	return ok && (!a.Loopback || addr.IsLoopback())
 }
 
 func (a *Access) allows(origin []byte) bool {

@@ -65,6 +65,7 @@ func (f *Front) page(s *Session, r *Request) {
 	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
 		return
 	}
+	f.Flush() // what came before it in this read is answered now, if it can be
 	if f.Elsewhere == nil || !f.Elsewhere(s, r) {
 		s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 1\r\n"}, ProblemOverloaded,
 			"this page cannot be shown now: as many are being shown as may, or other requests of this connection are not "+

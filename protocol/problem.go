@@ -24,7 +24,6 @@ import (
 //	head-too-large              431            over MaxHeader
 //	not-implemented             501            a transfer coding other than chunked, CONNECT, a method of over 64 bytes
 //	too-many-requests           503            over MaxPipelined
-//	memory-full                 503            no room for what is coming in
 //	unsupported-version         505            neither HTTP/1.0 nor HTTP/1.1
 const (
 	ProblemMalformed          = "urn:workman:problem:malformed"
@@ -40,7 +39,6 @@ const (
 	ProblemHeadTooLarge       = "urn:workman:problem:head-too-large"
 	ProblemNotImplemented     = "urn:workman:problem:not-implemented"
 	ProblemTooManyRequests    = "urn:workman:problem:too-many-requests"
-	ProblemMemoryFull         = "urn:workman:problem:memory-full"
 	ProblemUnsupportedVersion = "urn:workman:problem:unsupported-version"
 )
 

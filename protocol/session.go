@@ -199,26 +199,7 @@ func (s *Session) Shutdown() {
 // Timeout ends a session whose peer takes too long over a request: what has not come whole is answered with 408, in its
 // turn, and detail. Between requests it is Shutdown.
 func (s *Session) Timeout(detail string) {
-	s.giveUp(&refusal{status: fasthttp.StatusRequestTimeout, typ: ProblemTimeout, detail: detail})
-}
-
-// Overload makes the session let go of what has not come whole, because the server has no memory for it. A request is
-// answered with 503, in its turn, and a WebSocket closed with 1013 (try again later). Between requests it is Shutdown.
-func (s *Session) Overload() {
-	if s.mode == modeFrames {
-		s.Close(statusTryAgainLater, noMemory.detail)
-		return
-	}
-	s.giveUp(noMemory)
-}
-
-// statusTryAgainLater is of IANA's registry; the library has no name for it.
-const statusTryAgainLater ws.StatusCode = 1013
-
-var noMemory = &refusal{status: fasthttp.StatusServiceUnavailable, typ: ProblemMemoryFull, extra: "Retry-After: 1\r\n",
-	detail: "the memory set aside for messages is full; try again in a moment"}
-
-func (s *Session) giveUp(r *refusal) {
+	r := &refusal{status: fasthttp.StatusRequestTimeout, typ: ProblemTimeout, detail: detail}
 	switch s.Phase() {
 	case PhaseHead:
 		s.refuse(r, 0)

@@ -1,8 +1,11 @@
 package protocol_test
 
 import (
+	"bytes"
 	"math/rand"
+	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -87,4 +90,23 @@ func TestUTF8MayBeLeftToTheService(t *testing.T) {
 	}
 	r.wantCalls(`message true "\xff"`, "ended")
 	r.wantPhase(protocol.PhaseClosing)
+}
+
+// What was checked is not checked again with each byte that comes.
+func TestUTF8IsCheckedOnce(t *testing.T) {
+	frame := []byte(masked(ws.OpText, true, strings.Repeat("a", 2<<20)))
+	var took time.Duration
+	for range 5 { // the machine has other things to do as well
+		r := upgraded(t, nil)
+		last := len(frame) - 8<<10
+		r.s.Feed(bytes.Clone(frame[:last]))
+		start := time.Now()
+		for i := last; i < len(frame)-1; i++ {
+			r.s.Feed([]byte{frame[i]})
+		}
+		if took = time.Since(start); took < 200*time.Millisecond { // it would be a second: 2 MiB take over 100 µs
+			return
+		}
+	}
+	t.Errorf("8 KiB took %v", took)
 }

@@ -38,7 +38,7 @@ type Config struct {
 	QuietTime time.Duration // for the next byte of a body, or of anything once an answer waits to be read
 	IdleTime  time.Duration // for an HTTP connection between requests
 	CloseTime time.Duration // for the peer to end a connection that we are done with
-	PingTime  time.Duration // between pings of a WebSocket that is silent
+	PingTime  time.Duration // between pings of a WebSocket
 	UserTime  time.Duration // for a peer's kernel to acknowledge what was sent (TCP_USER_TIMEOUT)
 
 	Protocol protocol.Config

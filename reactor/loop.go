@@ -255,6 +255,9 @@ func (l *Loop) count(c *conn) {
 	case unread > n/2:
 		l.server.cfg.Log.Info("out of memory for output: closing a connection that does not read", "remote", remote(c), "bytes", unread)
 		l.drop(c)
+	case c.session.Phase() == protocol.PhaseWaiting: // answers that wait for one before them
+		l.server.cfg.Log.Info("out of memory for answers: closing a connection", "remote", remote(c), "bytes", n)
+		l.drop(c)
 	default:
 		c.session.Overload()
 	}

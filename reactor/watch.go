@@ -103,7 +103,8 @@ func (l *Loop) check(c *conn, now uint32) {
 			c.session.Timeout("no byte of the body came for " + cfg.QuietTime.String())
 		}
 	case protocol.PhaseWS:
-		if late(now, max(c.heard, c.pinged), cfg.PingTime) && !c.slow {
+		// Busy ones too: a ping also renews what control frames the peer may send.
+		if late(now, c.pinged, cfg.PingTime) && !c.slow {
 			c.pinged = now
 			c.session.Ping()
 		}
