@@ -31,6 +31,7 @@ type options struct {
 	Loops int           `default:"0" env:"WORKMAN_LOOPS" help:"Event loops; 0 for what suits the machine."`
 
 	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
+	MaxCalls     int   `default:"100000" env:"WORKMAN_MAX_CALLS" help:"Of these, tasks of one connection that it has no answer to yet."`
 	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" help:"Tasks scheduled for later at once."`
 	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
 	MaxBytes     int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
@@ -57,7 +58,8 @@ func (o *options) Validate() error {
 	}{
 		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)},
 		{"dead-after", int64(o.DeadAfter), int64(time.Second), int64(time.Hour)}, {"loops", int64(o.Loops), 0, 255},
-		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
+		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30},
+		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
 	} {
@@ -88,7 +90,7 @@ func (o *options) budget() *dispatch.Budget {
 
 func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c := dispatch.DefaultConfig()
-	c.MaxTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxSchedules, o.MaxNames
+	c.MaxTasks, c.ConnTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxSchedules, o.MaxNames
 	c.Budget = budget
 	return c
 }

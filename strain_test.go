@@ -106,6 +106,35 @@ func TestTooMuch(t *testing.T) {
 	}
 }
 
+// TestTooManyCalls: one connection may have so many tasks waiting, and others are not the poorer for it.
+func TestTooManyCalls(t *testing.T) {
+	s := serve(t, func(o *options) { o.MaxCalls = 2 })
+	q, other := s.socket(t, "/websocket"), s.socket(t, "/websocket")
+	for i := range 3 {
+		q.say(fmt.Sprintf(`{"action":"RunTask","name":"work","nonce":%d}`, i))
+	}
+	if got := q.hear(); !strings.HasPrefix(got, `{"nonce":2,"result":{"error":"Refused: as many tasks of this connection`) {
+		t.Errorf("the third of two calls: %s", got)
+	}
+	other.say(`{"action":"RunTask","name":"work","nonce":"o"}`)
+	w := s.socket(t, "/worker")
+	w.say(`{"action":"RegisterTask","name":"work"}`)
+	for i, want := range []string{`{"nonce":0,"result":0}`, `{"nonce":1,"result":1}`, `{"nonce":"o","result":2}`} {
+		w.say(`{"action":"GetTask"}`)
+		w.say(fmt.Sprintf(`{"action":"SendResult","nonce":"%s","result":%d}`, nonce.FindStringSubmatch(w.hear())[1], i))
+		from := q
+		if i == 2 {
+			from = other
+		}
+		if got := from.hear(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	q.say(`{"action":"RunTask","name":"work","nonce":3}`)
+	w.say(`{"action":"GetTask"}`)
+	w.hear() // there is room again
+}
+
 // TestTooManyConnections: one more than may be is told so, and there is room again when one leaves.
 func TestTooManyConnections(t *testing.T) {
 	s := serve(t, func(o *options) { o.MaxConns = 2 })

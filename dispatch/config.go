@@ -8,6 +8,7 @@ import (
 // Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
 type Config struct {
 	MaxTasks     int     // calls queued or with a worker
+	ConnTasks    int     // of these, calls of one connection that are not answered
 	MaxSchedules int     // schedules that have not come due
 	MaxNames     int     // different task names known at once
 	MaxBytes     int64   // bytes of options and nonces held, by capacity, if there is no Budget
@@ -23,6 +24,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		MaxTasks:     1_000_000,
+		ConnTasks:    100_000,
 		MaxSchedules: 1_000_000,
 		MaxNames:     100_000,
 		MaxBytes:     1 << 30,
@@ -41,7 +43,8 @@ func (c Config) validate() error {
 		name string
 		v    int64
 	}{
-		{"MaxTasks", int64(c.MaxTasks)}, {"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
+		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
+		{"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
 	} {

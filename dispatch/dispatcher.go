@@ -36,6 +36,7 @@ type Dispatcher struct {
 type peer struct {
 	conn    Conn
 	hint    uint32 // number of the last name it used
+	calls   int    // not answered yet
 	blocked bool
 	worker  *worker
 }

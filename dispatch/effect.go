@@ -28,6 +28,7 @@ const (
 	NotStored          // the store could not make it durable
 	Overloaded         // the ring is full; said by a loop, not by the dispatcher
 	WorkersLost        // every worker that took the run was lost with it
+	TooManyHere        // as many calls of this connection wait as may
 )
 
 // Effect is one thing to send. Its slices are good until the batch it stands in is delivered, no longer.

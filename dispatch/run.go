@@ -2,7 +2,11 @@ package dispatch
 
 // run takes a call: to a worker that is ready for it, or into the queue of its name.
 func (d *Dispatcher) run(from Conn, ev *Event, base []byte, out *Batch) {
-	slot, why := d.accept(from, ev, base, d.stats.Queued+d.stats.Leased < d.cfg.MaxTasks, TooMany)
+	p := d.peer(from)
+	slot, why := uint32(0), TooManyHere
+	if p.calls < d.cfg.ConnTasks || d.draining {
+		slot, why = d.accept(from, ev, base, d.stats.Queued+d.stats.Leased < d.cfg.MaxTasks, TooMany)
+	}
 	if why != 0 {
 		d.stats.Refused++
 		refuse(out, from, ev.Seq, ev.Nonce.Of(base), why)
@@ -11,6 +15,7 @@ func (d *Dispatcher) run(from Conn, ev *Event, base []byte, out *Batch) {
 	d.stats.Submitted++
 	t := d.tasks.at(slot)
 	t.from, t.seq = from, ev.Seq
+	p.calls++
 	d.enqueue(slot, t, out)
 }
 
@@ -136,6 +141,11 @@ func (d *Dispatcher) giveUp(slot uint32, t *task, why Reason, out *Batch) {
 
 // forget frees a task that is in no list. Its bytes stay readable until the effects that show them are delivered.
 func (d *Dispatcher) forget(slot uint32, t *task) {
+	if t.from != 0 {
+		if p := &d.peers[t.from.Loop()][t.from.Slot()]; p.conn == t.from {
+			p.calls--
+		}
+	}
 	d.bytes.release(t.data)
 	d.names.drop(t.name)
 	d.tasks.give(slot)

@@ -119,6 +119,7 @@ var refusals = [...]struct {
 	dispatch.Draining:    {503, 5, "urn:workman:problem:draining", "the server is shutting down; try again in a moment, or elsewhere"},
 	dispatch.NotStored:   {503, 30, "urn:workman:problem:not-stored", "the task could not be stored, so it was not accepted; try again later"},
 	dispatch.Overloaded:  {503, 1, "urn:workman:problem:overloaded", "the server has more to do than it can take in; try again in a moment"},
+	dispatch.TooManyHere: {503, 1, "urn:workman:problem:too-many-calls", "as many tasks of this connection are waiting as one may have (--max-calls); wait for answers before sending more"},
 	dispatch.WorkersLost: {502, 0, "urn:workman:problem:workers-lost", "every worker that took this task was lost with it, so it was given up; look at what the workers died of before trying again"},
 }
 
