@@ -91,7 +91,7 @@ func (m *model) refuse(c caller, r dispatch.Reason) {
 
 func (m *model) runTask(from dispatch.Conn, in *input, s *seen) *flaw {
 	m.peer(from)
-	if refused, f := m.judge(in, s, m.againstRun(in)); refused || f != nil {
+	if refused, f := m.judge(in, s, m.againstRun(from, in)); refused || f != nil {
 		m.refuse(in.caller(from), reasonOf(s))
 		return f
 	}

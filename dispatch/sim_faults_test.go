@@ -154,6 +154,7 @@ var faults = []fault{
 	{name: "sleeping a little longer", caught: "late", sleep: func(ms int64) int64 { return ms + 1 }},
 	{name: "never sleeping", caught: "sleep", sleep: func(ms int64) int64 { return min(ms, 0) }},
 	{name: "a task too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxTasks++ }},
+	{name: "a call too many for a connection", caught: "bounds", config: func(c *dispatch.Config) { c.ConnTasks++ }},
 	{name: "a schedule too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxSchedules++ }},
 	{name: "a name too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxNames++ }},
 	{name: "a name more for a worker", caught: "names", config: func(c *dispatch.Config) { c.WorkerNames++ }},

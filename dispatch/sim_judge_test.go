@@ -40,14 +40,34 @@ func (m *model) short(in *input) bool {
 	return m.bytes+int64(n)+grain > m.cfg.MaxBytes
 }
 
-func (m *model) againstRun(in *input) (against []dispatch.Reason) {
+func (m *model) againstRun(from dispatch.Conn, in *input) (against []dispatch.Reason) {
 	if m.draining {
 		against = append(against, dispatch.Draining)
 	}
 	if m.queued()+len(m.leases) >= m.cfg.MaxTasks {
 		against = append(against, dispatch.TooMany)
 	}
+	if m.calls(from) >= m.cfg.ConnTasks {
+		against = append(against, dispatch.TooManyHere)
+	}
 	return m.againstName(in, against)
+}
+
+// calls counts what a connection waits for.
+func (m *model) calls(from dispatch.Conn) (n int) {
+	for _, l := range m.lines {
+		for _, r := range l.queue {
+			if r.waits && r.to == from {
+				n++
+			}
+		}
+	}
+	for _, r := range m.leases {
+		if r.waits && r.to == from {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *model) againstSchedule(in *input) (against []dispatch.Reason) {

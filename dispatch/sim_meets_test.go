@@ -8,7 +8,7 @@ import (
 )
 
 var reasons = []string{
-	"?", "TooMany", "TooManyTime", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost",
+	"?", "TooMany", "TooManyTime", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost", "TooManyHere",
 }
 
 // situation names what an effect shows to have happened.

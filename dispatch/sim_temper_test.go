@@ -52,7 +52,7 @@ func (t *temper) tighten(rng *rand.Rand) {
 		bound *int
 		most  int
 	}{
-		{&t.cfg.MaxTasks, 20}, {&t.cfg.MaxSchedules, 12}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
+		{&t.cfg.MaxTasks, 20}, {&t.cfg.ConnTasks, 6}, {&t.cfg.MaxSchedules, 12}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
 		{&t.cfg.WorkerCredit, 5}, {&t.cfg.FirePerStep, 4},
 	} {
 		if rng.IntN(3) == 0 {
