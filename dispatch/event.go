@@ -119,29 +119,29 @@ func ParseToken(b []byte) (Token, bool) {
 	return Token{Slot: slot, Secret: uint64(hi)<<32 | uint64(lo)}, ok0 && ok1 && ok2
 }
 
-// hex8 writes v as eight digits without a table or a loop: the nibbles are spread one a byte, then each is made a
-// digit, and those above nine are moved on to the letters.
-func hex8(dst []byte, v uint32) {
+// hex8 writes v as eight digits.
+func hex8(dst []byte, v uint32) { binary.BigEndian.PutUint64(dst, digits(v)) }
+
+// digits are the eight hexadecimal digits of v, without a table or a loop: the nibbles are spread one a byte, then each
+// is made a digit, and those above nine are moved on to the letters.
+func digits(v uint32) uint64 {
+	const ones = 0x0101010101010101
 	x := uint64(v)
 	x = (x&0xffff0000)<<16 | x&0xffff
 	x = (x&0x0000ff000000ff00)<<8 | x&0x000000ff000000ff
 	x = (x&0x00f000f000f000f0)<<4 | x&0x000f000f000f000f
-	over := ((x + 0x0606060606060606) >> 4) & 0x0101010101010101
-	x += 0x3030303030303030 + over*('a'-'0'-10)
-	binary.BigEndian.PutUint64(dst, x)
+	over := (x + 6*ones) >> 4 & ones
+	return x + '0'*ones + over*('a'-'0'-10)
 }
 
+// unhex8 reads eight digits, the other way round. What are not digits make some number too, but not one whose digits
+// they are.
 func unhex8(b []byte) (v uint32, ok bool) {
-	for _, c := range b[:8] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		default:
-			return 0, false
-		}
-		v = v<<4 | uint32(c)
-	}
-	return v, true
+	const ones = 0x0101010101010101
+	text := binary.BigEndian.Uint64(b)
+	x := (text&(0x0f*ones) + text>>6&ones*9) & (0x0f * ones)
+	x = (x | x>>4) & 0x00ff00ff00ff00ff
+	x = (x | x>>8) & 0x0000ffff0000ffff
+	v = uint32(x | x>>16)
+	return v, digits(v) == text
 }

@@ -21,6 +21,17 @@ func TestTokenText(t *testing.T) {
 			t.Fatalf("%s reads as %+v %v, want %+v", text, back, ok, tok)
 		}
 	}
+	// No byte but a lower-case digit is taken, at any place.
+	for i := range dispatch.TokenLen {
+		for c := range 256 {
+			text := []byte("0123456789abcdef01234567")
+			text[i] = byte(c)
+			_, ok := dispatch.ParseToken(text)
+			if want := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'; ok != want {
+				t.Fatalf("%q is taken: %v", text, ok)
+			}
+		}
+	}
 	for _, bad := range []string{"", "0123456789abcdef0123456", "0123456789abcdef012345678", "0123456789ABCDEF01234567",
 		"0123456789abcdeg01234567", "0123456789abcdef 1234567", "g123456789abcdef01234567", "0123456789abcdef0123456/"} {
 		if tok, ok := dispatch.ParseToken([]byte(bad)); ok {
