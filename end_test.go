@@ -218,9 +218,9 @@ func TestDrain(t *testing.T) {
 	p.exit(0)
 }
 
-// TestDrainDeadline: what nobody does until the deadline is answered with a refusal.
-func TestDrainDeadline(t *testing.T) {
-	p := launch(t, "WORKMAN_DRAIN=300ms")
+// TestDrainUnserved: what nobody is left to do is answered with a refusal, long before the deadline.
+func TestDrainUnserved(t *testing.T) {
+	p := launch(t, "WORKMAN_DRAIN=1h")
 	q := p.socket("/websocket")
 	q.say(`{"action":"RunTask","name":"nobody","nonce":1}`)
 	q.say(`{"action":"GetTasks","nonce":2}`)
@@ -237,13 +237,36 @@ func TestDrainDeadline(t *testing.T) {
 	p.exit(0)
 }
 
+// running gives a worker a task that it does not finish.
+func (p *program) running() (w, q *socket) {
+	w, q = p.socket("/worker"), p.socket("/websocket")
+	w.say(`{"action":"RegisterTask","name":"long"}`)
+	w.say(`{"action":"GetTask"}`)
+	q.say(`{"action":"RunTask","name":"long","nonce":1}`)
+	w.hear()
+	return w, q
+}
+
+// TestDrainDeadline: what is not done by the deadline is answered with a refusal.
+func TestDrainDeadline(t *testing.T) {
+	p := launch(t, "WORKMAN_DRAIN=500ms")
+	w, q := p.running()
+	p.signal()
+	if got := q.hear(); !strings.HasPrefix(got, `{"nonce":1,"result":{"error":"Refused: the server is shutting down`) {
+		t.Errorf("the call that runs: %s", got)
+	}
+	for _, s := range []*socket{q, w} {
+		if got := s.hear(); got != "close 1001" {
+			t.Errorf("got %s", got)
+		}
+	}
+	p.exit(0)
+}
+
 // TestSecondSignal ends at once.
 func TestSecondSignal(t *testing.T) {
 	p := launch(t, "WORKMAN_DRAIN=1h")
-	q := p.socket("/websocket")
-	q.say(`{"action":"RunTask","name":"nobody","nonce":1}`)
-	q.say(`{"action":"GetTasks","nonce":2}`)
-	q.hear()
+	p.running()
 	p.signal()
 	p.line("draining")
 	p.signal()

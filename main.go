@@ -137,12 +137,13 @@ func (s *service) end() error {
 	return err
 }
 
-// untilIdle waits until nothing is queued or with a worker, or the deadline.
+// untilIdle waits until nothing is queued or with a worker, or the deadline. What is queued while nothing is with a
+// worker has nobody to do it, and nobody can come any more: it does not hold up the end for longer than a moment.
 func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
 	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	var last dispatch.Stats
-	for {
+	for still := 0; still < 15; still++ {
 		stats, err := s.tasks.Stats(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return last, nil
@@ -153,12 +154,16 @@ func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
 		if last = stats; stats.Queued+stats.Leased == 0 {
 			return last, nil
 		}
+		if stats.Leased > 0 {
+			still = 0
+		}
 		select {
 		case <-every.C:
 		case <-ctx.Done():
 			return last, nil
 		}
 	}
+	return last, nil
 }
 
 func (s *service) untilClosed(ctx context.Context) {

@@ -60,7 +60,7 @@ func (c *Combiner) Submit(in Input, sink Sink) bool {
 		c.Help(sink)
 		return true
 	}
-	extra := 0
+	var extra int
 	pos, ok := c.ring.push(in, nil)
 	if ok {
 		extra = c.run(sink, pos+1, &in, 0)

@@ -65,11 +65,10 @@ func TestRingFull(t *testing.T) {
 
 // listener is a sink that checks what each connection is answered, and comes back when something is left.
 type listener struct {
-	t       *testing.T
-	shared  *sharedCheck
-	left    atomic.Bool
-	inside  *atomic.Int32
-	reports int
+	t      *testing.T
+	shared *sharedCheck
+	left   atomic.Bool
+	inside *atomic.Int32
 }
 
 type sharedCheck struct {

@@ -33,12 +33,12 @@ func checkIdle(m *model, _ *step) *flaw {
 
 // checkSleep wants to be called in time, and not for nothing.
 func checkSleep(m *model, s *step) *flaw {
-	at, any := m.next()
+	at, some := m.next()
 	left := at - s.now.Wall
 	switch {
-	case (!any || m.stopped) && s.sleep >= 0:
+	case (!some || m.stopped) && s.sleep >= 0:
 		return flawed("sleep", "it sleeps %d ms, and nothing is to come", s.sleep)
-	case !any || m.stopped:
+	case !some || m.stopped:
 	case left <= 0 && s.sleep != 0:
 		return flawed("late", "it sleeps %d ms, and something was due %d ms ago", s.sleep, -left)
 	case left > 0 && s.sleep == 0 && s.idled:

@@ -290,6 +290,7 @@ func TestSchedules(t *testing.T) {
 			}
 			w.schedule(time.Now().Add(-time.Hour), "echo", "1") // in the past: at once
 			p.await(1, "task echo")
+			w.expect("POST", "/task/add", `{"a":2,"b":3}`, "5") // and it has answered: nothing is left to drain
 		})
 	}
 }

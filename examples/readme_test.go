@@ -107,12 +107,12 @@ func console(t *testing.T, block string) {
 }
 
 var (
-	flagWord  = regexp.MustCompile(`--[a-z][a-z-]*`)
-	flagRow   = regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\| (?:`([^`]*)`)? ?\\|")
-	envInHelp = regexp.MustCompile(`\$([A-Z_]+)`)
+	flagInHelp = regexp.MustCompile(`(--[a-z-]+)=(?:"([^"]*)"|(\S+))`)
+	flagRow    = regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\| (?:`([^`]*)`)? ?\\|")
+	envInHelp  = regexp.MustCompile(`\$([A-Z_]+)`)
 )
 
-// TestReadmeFlags compares the table of flags with what --help lists.
+// TestReadmeFlags compares the table of flags, with their defaults and variables, to what --help lists.
 func TestReadmeFlags(t *testing.T) {
 	binary, err := server()
 	if err != nil {
@@ -120,10 +120,12 @@ func TestReadmeFlags(t *testing.T) {
 	}
 	help := start(t, nil, binary, "--help").finish()
 	var flags, envs []string
-	for _, m := range flagWord.FindAllString(help, -1) {
-		if m != "--help" {
-			flags = append(flags, m)
+	for _, m := range flagInHelp.FindAllStringSubmatch(help, -1) {
+		value := m[2] + m[3]
+		if strings.HasSuffix(value, ",...") {
+			value = "" // a list, which is empty by default: this stands for what goes there
 		}
+		flags = append(flags, m[1]+"="+value)
 	}
 	for _, m := range envInHelp.FindAllStringSubmatch(help, -1) {
 		envs = append(envs, m[1])
@@ -131,7 +133,7 @@ func TestReadmeFlags(t *testing.T) {
 	var listed, listedEnvs []string
 	page, _ := readme(t, "sh")
 	for _, m := range flagRow.FindAllStringSubmatch(page, -1) {
-		listed, listedEnvs = append(listed, m[1]), append(listedEnvs, m[2])
+		listed, listedEnvs = append(listed, m[1]+"="+m[3]), append(listedEnvs, m[2])
 	}
 	if flags, listed := set(flags), set(listed); !slices.Equal(flags, listed) {
 		t.Errorf("--help lists\n%q, README.md\n%q", flags, listed)

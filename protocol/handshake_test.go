@@ -11,7 +11,7 @@ import (
 
 // RFC 6455 4.2.
 func TestHandshake(t *testing.T) {
-	edit := func(old, new string) string { return strings.Replace(handshake, old, new, 1) }
+	edit := func(from, to string) string { return strings.Replace(handshake, from, to, 1) }
 	for _, c := range []struct {
 		name, in string
 		want     int

@@ -100,7 +100,7 @@ func spanOf(start, end int) dispatch.Span {
 //
 // It is a state machine without recursion, so that no input can make it use more stack: the states are its labels, and
 // open remembers a bit for each array or object that is not closed yet, the innermost lowest, set for an object.
-func scanValue(b []byte, i, depth int) (int, fault) {
+func scanValue(b []byte, i, depth int) (int, fault) { //nolint:funlen // its states are its labels
 	var (
 		open  uint64
 		level int

@@ -110,15 +110,15 @@ func (p *whenParser) unexpected(want string) {
 	}
 }
 
-// eat takes one byte, which must be one of any.
-func (p *whenParser) eat(any string) {
-	for i := range len(any) {
-		if len(p.rest) > 0 && p.rest[0] == any[i] {
+// eat takes one byte, which must be one of these.
+func (p *whenParser) eat(these string) {
+	for i := range len(these) {
+		if len(p.rest) > 0 && p.rest[0] == these[i] {
 			p.rest = p.rest[1:]
 			return
 		}
 	}
-	p.unexpected(fmt.Sprintf("%q", any[:1]))
+	p.unexpected(fmt.Sprintf("%q", these[:1]))
 }
 
 // number takes exactly so many digits, which must make a number from low to high.

@@ -38,14 +38,14 @@ func (s *Server) keep() {
 }
 
 // watchAll makes each loop that watches connections look at them, and reports whether any does.
-func (s *Server) watchAll() (any bool) {
+func (s *Server) watchAll() (some bool) {
 	for _, l := range s.loops {
 		if l.busy.Load() > 0 {
-			any = true
+			some = true
 			l.do(l.lookAgain)
 		}
 	}
-	return any
+	return some
 }
 
 // pokeKeeper tells the keeper that there is something to watch.

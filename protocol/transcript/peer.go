@@ -151,8 +151,11 @@ func (p *peer) ended(code string) error {
 		}
 		_ = wsutil.WriteClientMessage(p.conn, ws.OpClose, payload)
 	}
-	if b, err := p.in.ReadByte(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("the connection goes on: %q %v", b, err)
+	switch b, err := p.in.ReadByte(); {
+	case err == nil:
+		return fmt.Errorf("the connection goes on: %q", b)
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("the connection goes on: %w", err)
 	}
 	return p.conn.Close()
 }

@@ -1,0 +1,59 @@
+# Each target is one check. `bash .ci/run` runs them all, as CI does.
+
+STEPS        ?= 1000000
+SEED         ?= 1
+FUZZ_SECONDS ?= 60
+BENCH        ?= --scenario s2 --relay --seconds 2 --rounds 3 --max-ratio 2
+
+.PHONY: all build run test race vet format lint tidy sim fuzz examples bench clean
+
+all: build format vet test
+
+build:
+	go build -o workman .
+
+run:
+	go run .
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+vet:
+	go vet ./...
+
+# Fails, and names the files, if any is not formatted.
+format:
+	@files=$$(gofmt -l .) && if [ -n "$$files" ]; then echo "not formatted (gofmt -w):" $$files; exit 1; fi
+
+lint:
+	go tool -modfile=.ci/tools/go.mod golangci-lint run
+
+# Fails if go.mod or go.sum is not what `go mod tidy` makes of it.
+tidy:
+	go mod tidy -diff
+
+# The dispatcher against a simulated world. `make sim SEED=7` for another one.
+sim:
+	go test ./dispatch -count=1 -run Sim -timeout 10m -seed=$(SEED) -steps=$(STEPS)
+
+# Every fuzz target of every package, FUZZ_SECONDS in all.
+fuzz:
+	bash .ci/fuzz $(FUZZ_SECONDS)
+
+# The examples and other real clients against the real server, none left out.
+examples: examples/javascript/node_modules
+	WORKMAN_REQUIRE=all go test -count=1 ./examples/...
+
+examples/javascript/node_modules: examples/javascript/package-lock.json
+	cd examples/javascript && npm ci --no-audit --no-fund
+	touch $@
+
+# Fails if the server takes more than twice the CPU a task of a relay that only copies messages.
+bench:
+	go run ./bench $(BENCH)
+
+clean:
+	rm -rf workman examples/javascript/node_modules .ci/cache
