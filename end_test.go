@@ -141,6 +141,11 @@ func openSocket(t *testing.T, addr, path string) *socket {
 	return &socket{t: t, conn: conn, in: in}
 }
 
+// clientFrame is a text message as a client sends it.
+func clientFrame(text string) []byte {
+	return ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(text))))
+}
+
 func (s *socket) say(text string) {
 	s.t.Helper()
 	if err := wsutil.WriteClientText(s.conn, []byte(text)); err != nil {

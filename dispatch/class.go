@@ -75,6 +75,8 @@ func (l *members) remove(m *member) {
 type worker struct {
 	conn       Conn
 	credit     int
+	burst      int // tasks handed out since its loop last said Unblock,
+	burstBytes int // and bytes of their options
 	blocked    bool
 	inHand     list // its tasks, in the order they were handed out
 	leased     int

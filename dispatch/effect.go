@@ -12,6 +12,7 @@ const (
 	Scheduled              // Seq, Nonce, Token: the id
 	Unscheduled            // Seq, Nonce, Found
 	Refused                // Seq, Nonce, Reason
+	Paused                 // a worker has been handed much at once and gets no more: answer Unblock when it is written
 )
 
 // Reason says why something was refused.

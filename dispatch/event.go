@@ -67,7 +67,7 @@ const (
 
 	// Of a connection, from its event loop.
 	Block   // it does not read what it is sent: hand it no more tasks
-	Unblock // it reads again
+	Unblock // it reads again, or what came before Paused is written
 	Gone    // it has ended; the last event of its Conn
 
 	// Of the server. The connection is zero.

@@ -66,6 +66,8 @@ type peer struct {
 	names   []string
 	credits int
 	blocked bool
+	burst   int  // runs handed to it since the last Block or Unblock,
+	bytes   int  // and bytes of their options
 	worker  bool // registered something or asked for something
 	maybe   bool // did what may or may not make it a worker
 }
@@ -137,7 +139,10 @@ func (m *model) lease(name string, to dispatch.Conn, token dispatch.Token) {
 	l.leased++
 	r.worker = to
 	m.leases[token] = r
-	m.peers[to].credits--
+	p := m.peers[to]
+	p.credits--
+	p.burst++
+	p.bytes += len(r.body)
 	m.count.HandedOut++
 }
 

@@ -100,6 +100,11 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 		Name:  n.text,
 		Body:  d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:],
 	})
+	w.burst++
+	w.burstBytes += int(t.bodyLen)
+	if w.burst >= d.cfg.BurstTasks || w.burstBytes >= d.cfg.BurstBytes {
+		d.pause(w, out)
+	}
 }
 
 // result takes a worker's answer, if it is to a task that this worker holds, and passes it on.

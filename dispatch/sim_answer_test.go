@@ -12,9 +12,12 @@ func (m *model) follow(out *dispatch.Batch) *flaw {
 	for i := range out.Effects {
 		e := &out.Effects[i]
 		var f *flaw
-		if e.Kind == dispatch.HandOut {
+		switch e.Kind {
+		case dispatch.HandOut:
 			f = m.handOut(e)
-		} else {
+		case dispatch.Paused:
+			f = m.paused(e)
+		default:
 			f = m.settle(e)
 		}
 		if f != nil {

@@ -60,7 +60,8 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 	case dispatch.SendResult:
 		m.sendResult(from, in)
 	case dispatch.Block, dispatch.Unblock:
-		m.peer(from).blocked = in.kind == dispatch.Block
+		p := m.peer(from)
+		p.blocked, p.burst, p.bytes = in.kind == dispatch.Block, 0, 0
 		m.peer(from).maybe = true
 	case dispatch.Gone:
 		m.leave(from)

@@ -15,6 +15,7 @@ var handOutChecks = []struct {
 	{"stopped", checkStopped},
 	{"gone", checkThere},
 	{"blocked", checkBlocked},
+	{"burst", checkBurst},
 	{"credits", checkCredits},
 	{"names", checkName},
 	{"fifo", checkFIFO},
@@ -53,6 +54,28 @@ func checkBlocked(m *model, e *dispatch.Effect) string {
 		return "handed out to a worker that does not read"
 	}
 	return ""
+}
+
+// full says whether a worker has been handed so much that its loop must be asked first.
+func (m *model) full(p *peer) bool {
+	return p.burst >= m.cfg.BurstTasks || p.bytes >= m.cfg.BurstBytes
+}
+
+func checkBurst(m *model, e *dispatch.Effect) string {
+	if m.full(m.peers[e.To]) {
+		return "handed out to a worker that has much on its way"
+	}
+	return ""
+}
+
+// paused follows an effect that stops hand-outs to a worker.
+func (m *model) paused(e *dispatch.Effect) *flaw {
+	p := m.peers[e.To]
+	if p == nil || p.blocked || !m.full(p) {
+		return flawed("burst", "paused without a reason")
+	}
+	p.blocked = true
+	return nil
 }
 
 func checkCredits(m *model, e *dispatch.Effect) string {

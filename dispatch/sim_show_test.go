@@ -42,7 +42,7 @@ var kinds = []string{
 	"Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop", "Committed", "CommitFailed", "Loaded",
 }
 
-var effects = []string{"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused"}
+var effects = []string{"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused", "Paused"}
 
 func showConn(c dispatch.Conn) string {
 	if c == 0 {

@@ -44,6 +44,15 @@ func (d *Dispatcher) credit(from Conn, count uint32, out *Batch) {
 	d.serve(w, out)
 }
 
+// pause stops handing tasks to a worker until its loop says that those before are written. A worker may ask for more
+// than should be sent in one go: it would be taken for one that does not read.
+func (d *Dispatcher) pause(w *worker, out *Batch) {
+	w.blocked = true
+	d.peer(w.conn).blocked = true
+	w.class.notReady(w)
+	out.Effects = append(out.Effects, Effect{Kind: Paused, To: w.conn})
+}
+
 // block keeps tasks from a connection that does not read, until it does.
 func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
 	p := d.peer(from)
@@ -52,7 +61,7 @@ func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
 	if w == nil {
 		return
 	}
-	w.blocked = blocked
+	w.blocked, w.burst, w.burstBytes = blocked, 0, 0
 	if blocked && w.class != nil {
 		w.class.notReady(w)
 	}
@@ -67,7 +76,7 @@ func (d *Dispatcher) serve(w *worker, out *Batch) {
 	if w.class == nil {
 		d.joinClass(w)
 	}
-	for w.credit > 0 {
+	for w.credit > 0 && !w.blocked {
 		n := w.class.oldest(&d.tasks)
 		if n == nil {
 			w.class.isReady(w)

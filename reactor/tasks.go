@@ -92,7 +92,12 @@ func (e *end) unpack() {
 }
 
 func (e *end) deliver(f *dispatch.Effect) {
-	if s := e.loop.Find(f.To); s != nil {
+	s := e.loop.Find(f.To)
+	switch {
+	case s == nil:
+	case f.Kind == dispatch.Paused:
+		e.loop.pause(s)
+	default:
 		protocol.Encode(s, f)
 	}
 }

@@ -49,6 +49,16 @@ func (l *Loop) look(c *conn) {
 	}
 }
 
+// pause counts a session as slow until what it has been sent is written, which may be at the end of this turn: the
+// service is told then.
+func (l *Loop) pause(s *protocol.Session) {
+	c := l.conns[s.ID.Slot()]
+	if c.slow = true; !c.dirty {
+		c.dirty = true
+		l.dirty = append(l.dirty, c)
+	}
+}
+
 // lookAgain looks at the watched connections, and lets go of those that need it no more.
 func (l *Loop) lookAgain() {
 	now := l.server.second()
