@@ -24,6 +24,7 @@ type path struct {
 	results  []byte // a read of SendResult and GetTask messages, masked; nonces to be filled in
 	nonces   []int  // where in results
 	scratch  []byte
+	paused   bool
 }
 
 func newPath(tb testing.TB, each int) *path {
@@ -66,7 +67,10 @@ func clientText(text string) []byte {
 func (p *path) feed(i int, b []byte) {
 	p.scratch = append(p.scratch[:0], b...)
 	p.sessions[i].Feed(p.scratch)
-	p.front.Flush()
+	for p.front.Flush(); p.paused; p.front.Flush() { // what was handed out is written at once
+		p.paused = false
+		p.front.SetSlow(&p.sessions[1], false)
+	}
 }
 
 // round takes a read of tasks there and back.
@@ -103,6 +107,10 @@ func (p *path) Panicked(_ dispatch.Conn, v any) { panic(v) }
 func (p *path) Deliver(b *dispatch.Batch) {
 	for i := range b.Effects {
 		e := &b.Effects[i]
+		if e.Kind == dispatch.Paused {
+			p.paused = true
+			continue
+		}
 		s := &p.sessions[e.To.Slot()]
 		s.Out = p.out[e.To.Slot()]
 		if s.Out == nil {

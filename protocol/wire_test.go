@@ -77,6 +77,9 @@ func (w *wire) run(from dispatch.Conn, ev *dispatch.Event, base []byte) {
 	w.d.Step(w.now, from, ev, base, &w.batch)
 	for i := range w.batch.Effects {
 		e := &w.batch.Effects[i]
+		if e.Kind == dispatch.Paused {
+			continue // no script hands out that much
+		}
 		if c := w.conns[e.To.Slot()]; c.session.Phase() != protocol.PhaseDone {
 			protocol.Encode(&c.session, e)
 		}
