@@ -75,8 +75,9 @@ func (l *members) remove(m *member) {
 type worker struct {
 	conn       Conn
 	credit     int
-	burst      int // tasks handed out since its loop last said Unblock,
-	burstBytes int // and bytes of their options
+	turn       int    // tasks it may still have before the next in the ring: the credit it came with
+	burst      int    // bytes handed out since its loop last said Unblock,
+	input      uint64 // or since this input, the last in which it said something: what came before is written
 	blocked    bool
 	inHand     list // its tasks, in the order they were handed out
 	leased     int
@@ -139,11 +140,17 @@ func (d *Dispatcher) leaveClass(w *worker) {
 	delete(d.classes, c.key)
 }
 
-// isReady puts a worker into the ring, behind all others.
+// isReady puts a worker into the ring, behind all others. Its turn will be as long as the credit it has by the time that
+// another comes behind it: so tasks go to the worker that asked first, as many as it asked for, and what one read brings
+// goes to few workers, in few writes.
 func (c *class) isReady(w *worker) {
 	if w.next != nil {
+		if c.ready.prev == w {
+			w.turn = w.credit
+		}
 		return
 	}
+	w.turn = w.credit
 	if c.ready == nil {
 		w.prev, w.next, c.ready = w, w, w
 	} else {
@@ -172,18 +179,31 @@ func (c *class) notReady(w *worker) {
 	w.prev, w.next = nil, nil
 }
 
-// spare returns a worker that is ready for the name, or nil. Classes take turns.
+// took notes that a worker in the ring was given a task of a name. With its turn it goes behind the others, of its own
+// class and of others.
+func (c *class) took(w *worker, n *name) {
+	w.turn--
+	switch {
+	case w.credit == 0:
+		c.notReady(w)
+	case w.turn == 0:
+		c.ready, w.turn = w.next, w.credit
+	default:
+		return
+	}
+	if m := n.ready.head; m != nil && m.class == c && m != n.ready.tail {
+		n.ready.remove(m)
+		n.ready.push(m)
+	}
+}
+
+// spare returns a worker that is ready for the name, or nil.
 func (n *name) spare() *worker {
 	for m := n.ready.head; m != nil; m = n.ready.head {
-		w := m.class.ready
-		if w != nil && m == n.ready.tail {
+		if w := m.class.ready; w != nil {
 			return w
 		}
 		n.ready.remove(m)
-		if w != nil {
-			n.ready.push(m)
-			return w
-		}
 		m.offered = false
 		m.class.unoffered.push(m)
 	}

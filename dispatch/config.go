@@ -15,8 +15,7 @@ type Config struct {
 	Budget       *Budget // shared with whoever else holds bytes for peers; may be nil
 	WorkerNames  int     // names one worker may register; more are ignored
 	WorkerCredit int     // tasks one worker may ask for ahead; more are not counted
-	BurstTasks   int     // tasks handed to a worker, or bytes of their options, before its loop is asked whether
-	BurstBytes   int     // they are written: see Paused
+	Burst        int     // bytes handed to a worker in one go, before its loop is asked whether they are written: see Paused
 	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
 	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
 	Durable      bool    // a store answers with Committed: schedules are promised only then
@@ -32,8 +31,7 @@ func DefaultConfig() Config {
 		MaxBytes:     1 << 30,
 		WorkerNames:  4096,
 		WorkerCredit: 65_536,
-		BurstTasks:   1024,
-		BurstBytes:   1 << 20,
+		Burst:        1 << 20,
 		Losses:       5,
 		FirePerStep:  256,
 	}
@@ -50,7 +48,7 @@ func (c Config) validate() error {
 		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
 		{"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
-		{"BurstTasks", int64(c.BurstTasks)}, {"BurstBytes", int64(c.BurstBytes)},
+		{"Burst", int64(c.Burst)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
 	} {
 		if b.v < 1 {

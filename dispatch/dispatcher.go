@@ -21,6 +21,7 @@ type Dispatcher struct {
 	wheel   *schedule.Wheel
 
 	places   uint64 // places in line given out
+	input    uint64 // changes with each input
 	draining bool
 	stopped  bool
 	durable  durable
@@ -65,6 +66,7 @@ func New(cfg Config, random Random, now Now) (*Dispatcher, error) {
 func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch) {
 	if len(out.Effects) == 0 {
 		d.bytes.settle()
+		d.input++
 	}
 	switch ev.Kind {
 	case RunTask:

@@ -10,6 +10,7 @@ import (
 // choices. Where the dispatcher may choose (which ready worker), the model is told what it chose, and says whether it
 // was allowed to.
 type model struct {
+	input int // of how many that came in one go this is the latest
 	cfg   dispatch.Config
 	now   dispatch.Now
 	place uint64 // the last place in line given out
@@ -66,8 +67,8 @@ type peer struct {
 	names   []string
 	credits int
 	blocked bool
-	burst   int  // runs handed to it since the last Block or Unblock,
-	bytes   int  // and bytes of their options
+	burst   int  // bytes handed to it since the last Block or Unblock,
+	input   int  // or the last input in which it said something
 	worker  bool // registered something or asked for something
 	maybe   bool // did what may or may not make it a worker
 }
@@ -141,8 +142,7 @@ func (m *model) lease(name string, to dispatch.Conn, token dispatch.Token) {
 	m.leases[token] = r
 	p := m.peers[to]
 	p.credits--
-	p.burst++
-	p.bytes += len(r.body)
+	p.burst += len(r.body) + 64
 	m.count.HandedOut++
 }
 

@@ -80,6 +80,9 @@ func (d *Dispatcher) enqueue(slot uint32, t *task, out *Batch) {
 	}
 }
 
+// taskMessage is about how many bytes a task takes on the wire, beside its options.
+const taskMessage = 64
+
 // handOut gives a task that is in no list to a worker that is ready.
 func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batch) {
 	t.state, t.holder, t.secret = leased, w.conn, d.random.Uint64()
@@ -88,10 +91,9 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 	n.leased++
 	d.stats.Leased++
 	d.stats.HandedOut++
-	if w.credit--; w.credit == 0 {
-		w.class.notReady(w)
-	} else if w.class.ready == w {
-		w.class.ready = w.next
+	w.credit--
+	if w.next != nil {
+		w.class.took(w, n)
 	}
 	out.Effects = append(out.Effects, Effect{
 		Kind:  HandOut,
@@ -100,9 +102,7 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 		Name:  n.text,
 		Body:  d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:],
 	})
-	w.burst++
-	w.burstBytes += int(t.bodyLen)
-	if w.burst >= d.cfg.BurstTasks || w.burstBytes >= d.cfg.BurstBytes {
+	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
 	}
 }

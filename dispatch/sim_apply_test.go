@@ -51,17 +51,18 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 		m.listTasks(from, in)
 	case dispatch.RegisterTask:
 		p := m.peer(from)
+		m.speaks(p)
 		if m.register(p, string(in.name)); len(p.names) > 0 {
 			p.worker = true
 		}
 		p.maybe = true
 	case dispatch.GetTask:
-		m.credit(from, in.count)
+		m.credit(from, in.count, true)
 	case dispatch.SendResult:
 		m.sendResult(from, in)
 	case dispatch.Block, dispatch.Unblock:
 		p := m.peer(from)
-		p.blocked, p.burst, p.bytes = in.kind == dispatch.Block, 0, 0
+		p.blocked, p.burst = in.kind == dispatch.Block, 0
 		m.peer(from).maybe = true
 	case dispatch.Gone:
 		m.leave(from)
@@ -110,16 +111,26 @@ func (m *model) listTasks(from dispatch.Conn, in *input) {
 	m.owe(a)
 }
 
-func (m *model) credit(from dispatch.Conn, n uint32) {
+// speaks notes that a worker says something: what it was handed in inputs before is written.
+func (m *model) speaks(p *peer) {
+	if p.input != m.input {
+		p.input, p.burst = m.input, 0
+	}
+}
+
+func (m *model) credit(from dispatch.Conn, n uint32, asked bool) {
 	p := m.peer(from)
 	p.maybe = true
 	p.worker = p.worker || n > 0
+	if n > 0 || asked {
+		m.speaks(p)
+	}
 	p.credits = min(p.credits+int(n), m.cfg.WorkerCredit)
 }
 
 func (m *model) sendResult(from dispatch.Conn, in *input) {
 	m.peer(from).maybe = true
-	m.credit(from, in.count)
+	m.credit(from, in.count, false)
 	r := m.leases[in.token]
 	if r == nil || r.worker != from {
 		m.count.BadResults++

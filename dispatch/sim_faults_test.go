@@ -157,7 +157,7 @@ var faults = []fault{
 	{name: "a call too many for a connection", caught: "bounds", config: func(c *dispatch.Config) { c.ConnTasks++ }},
 	{name: "a schedule too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxSchedules++ }},
 	{name: "a name too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxNames++ }},
-	{name: "a task more on its way to a worker", caught: "burst", config: func(c *dispatch.Config) { c.BurstTasks++ }},
+	{name: "a little more on its way to a worker", caught: "burst", config: func(c *dispatch.Config) { c.Burst += 100 }},
 	{name: "a pause forgotten", caught: "idle", effect: when(dispatch.Paused, lose)},
 	{name: "a name more for a worker", caught: "names", config: func(c *dispatch.Config) { c.WorkerNames++ }},
 	{name: "a credit more for a worker", caught: "credits", config: func(c *dispatch.Config) { c.WorkerCredit++ }},

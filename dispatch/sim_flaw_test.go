@@ -7,8 +7,8 @@ import (
 
 // checkers are all there are. TestSimCatches shows of each that it can fail.
 var checkers = []string{
-	"answers",          // whoever asked is answered once, with the right thing
-	"blocked", "burst", // nothing for who does not read
+	"answers",  // whoever asked is answered once, with the right thing
+	"blocked",  // nothing for who does not read
 	"burst",    // no more at once than may be on its way
 	"borrowed", // effects keep until they are delivered
 	"bounds",   // nothing is accepted that is over a bound

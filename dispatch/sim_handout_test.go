@@ -58,7 +58,7 @@ func checkBlocked(m *model, e *dispatch.Effect) string {
 
 // full says whether a worker has been handed so much that its loop must be asked first.
 func (m *model) full(p *peer) bool {
-	return p.burst >= m.cfg.BurstTasks || p.bytes >= m.cfg.BurstBytes
+	return p.burst >= m.cfg.Burst
 }
 
 func checkBurst(m *model, e *dispatch.Effect) string {

@@ -53,7 +53,7 @@ func (t *temper) tighten(rng *rand.Rand) {
 		most  int
 	}{
 		{&t.cfg.MaxTasks, 20}, {&t.cfg.ConnTasks, 6}, {&t.cfg.MaxSchedules, 12}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
-		{&t.cfg.WorkerCredit, 5}, {&t.cfg.BurstTasks, 4}, {&t.cfg.BurstBytes, 200}, {&t.cfg.FirePerStep, 4},
+		{&t.cfg.WorkerCredit, 5}, {&t.cfg.Burst, 500}, {&t.cfg.FirePerStep, 4},
 	} {
 		if rng.IntN(3) == 0 {
 			*b.bound = 1 + rng.IntN(b.most)

@@ -84,6 +84,9 @@ func (w *world) do(from dispatch.Conn, in input) *flaw {
 	w.log.add(showInput(w.steps, w.now, from, &in))
 	ev, base := w.encode(&in)
 	e, r, l := len(w.out.Effects), len(w.out.Records), len(w.out.Loads)
+	if e == 0 {
+		w.model.input++
+	}
 	w.sut.Step(w.now, from, ev, base, &w.out)
 	part := dispatch.Batch{Effects: w.out.Effects[e:], Records: w.out.Records[r:], Loads: w.out.Loads[l:], Stats: w.out.Stats}
 	w.out.Stats = nil

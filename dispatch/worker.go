@@ -5,12 +5,15 @@ import (
 	"slices"
 )
 
-// worker returns the worker that a connection is, made at its first word as one.
+// worker returns the worker that a connection is, made at its first word as one. It has just said something.
 func (d *Dispatcher) worker(c Conn) *worker {
 	p := d.peer(c)
 	if p.worker == nil {
 		p.worker = &worker{conn: c, blocked: p.blocked}
 		d.stats.Workers++
+	}
+	if w := p.worker; w.input != d.input {
+		w.input, w.burst = d.input, 0
 	}
 	return p.worker
 }
@@ -61,7 +64,7 @@ func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
 	if w == nil {
 		return
 	}
-	w.blocked, w.burst, w.burstBytes = blocked, 0, 0
+	w.blocked, w.burst = blocked, 0
 	if blocked && w.class != nil {
 		w.class.notReady(w)
 	}

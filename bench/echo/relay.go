@@ -8,7 +8,8 @@ import (
 	"workman/protocol"
 )
 
-// relay passes tasks from producers to workers in turn, and results back. It knows the messages by their first bytes
+// relay passes tasks from producers to workers, and results back. It keeps to the flow control, so that the same messages
+// move in the same rhythm: a task goes to the worker whose GetTask is the oldest, or waits for the next one. It knows the messages by their first bytes
 // and their fields by their positions, which are those that this repository's bench sends:
 //
 //	{"action":"RunTask","name":"work","nonce":"NNNNNNNN","options":O}      producer
@@ -20,9 +21,29 @@ import (
 type relay struct {
 	quiet
 	producers []*protocol.Session
-	workers   []*protocol.Session
-	turn      int
-	early     []task // that came before the first worker
+	ready     fifo[*protocol.Session] // a worker for each GetTask that has no task yet
+	waiting   fifo[task]              // tasks that have no worker yet
+}
+
+// fifo is a queue that does not allocate at steady state.
+type fifo[T any] struct {
+	all  []T
+	from int
+}
+
+func (f *fifo[T]) push(v T) { f.all = append(f.all, v) }
+
+func (f *fifo[T]) pop() (v T, ok bool) {
+	if f.from == len(f.all) {
+		return v, false
+	}
+	v = f.all[f.from]
+	if f.from++; f.from == len(f.all) {
+		f.all, f.from = f.all[:0], 0
+	} else if f.from >= 1024 && 2*f.from >= len(f.all) {
+		f.all, f.from = append(f.all[:0], f.all[f.from:]...), 0
+	}
+	return v, true
 }
 
 type task struct{ options, nonce []byte }
@@ -85,12 +106,12 @@ func (r *relay) Message(s *protocol.Session, m protocol.WSMessage) {
 		case bytes.HasPrefix(p, []byte(sendHead)) && len(p) > len(sendHead)+tokenLen+len(sendResult):
 			p = p[len(sendHead):]
 			r.answer(p[:tokenLen], p[tokenLen+len(sendResult):len(p)-1])
-		case bytes.HasPrefix(p, []byte(`{"action":"Reg`)):
-			r.workers = append(r.workers, s)
-			for _, t := range r.early {
-				r.pass(t.options, t.nonce)
+		case bytes.HasPrefix(p, []byte(`{"action":"Get`)):
+			if t, ok := r.waiting.pop(); ok {
+				send(s, t.options, t.nonce)
+			} else {
+				r.ready.push(s)
 			}
-			r.early = nil
 		}
 		return
 	}
@@ -101,21 +122,28 @@ func (r *relay) Message(s *protocol.Session, m protocol.WSMessage) {
 	}
 }
 
-// pass sends a task to the worker whose turn it is.
+// pass sends a task to a worker that is ready for one, or keeps it. The credits of a worker that has gone are passed over.
 func (r *relay) pass(options, token []byte) {
-	if len(r.workers) == 0 {
-		r.early = append(r.early, task{bytes.Clone(options), bytes.Clone(token)})
-		return
+	for {
+		w, ok := r.ready.pop()
+		if !ok {
+			r.waiting.push(task{bytes.Clone(options), bytes.Clone(token)})
+			return
+		}
+		if send(w, options, token) {
+			return
+		}
 	}
-	if r.turn++; r.turn >= len(r.workers) {
-		r.turn = 0
+}
+
+// send writes a task to a worker; false if it has gone.
+func send(w *protocol.Session, options, token []byte) bool {
+	if !w.Text(len(taskHead) + len(options) + len(taskNonce) + len(token) + len(taskEnd)) {
+		return false
 	}
-	w := r.workers[r.turn]
-	if w.Text(len(taskHead) + len(options) + len(taskNonce) + len(token) + len(taskEnd)) {
-		out := append(append(w.Out, taskHead...), options...)
-		out = append(append(append(out, taskNonce...), token...), taskEnd...)
-		w.Out = out
-	}
+	out := append(append(w.Out, taskHead...), options...)
+	w.Out = append(append(append(out, taskNonce...), token...), taskEnd...)
+	return true
 }
 
 // answer sends a result to the producer that its token names.
@@ -139,15 +167,5 @@ func (r *relay) answer(token, result []byte) {
 	if p.Text(len(answerHead) + nonceLen + len(sendResult) + len(result) + 1) {
 		out := append(append(p.Out, answerHead...), token[8:16]...)
 		p.Out = append(append(append(out, sendResult...), result...), '}')
-	}
-}
-
-// Ended takes a worker out; producers' numbers are not used again.
-func (r *relay) Ended(s *protocol.Session) {
-	for i, w := range r.workers {
-		if w == s {
-			r.workers = append(r.workers[:i], r.workers[i+1:]...)
-			return
-		}
 	}
 }
