@@ -5,7 +5,7 @@ SEED         ?= 1
 FUZZ_SECONDS ?= 60
 BENCH        ?= --scenario s2 --relay --seconds 2 --rounds 3 --max-ratio 2
 
-.PHONY: all build run test race vet format lint tidy sim fuzz examples bench clean
+.PHONY: all build run test race vet format lint tidy sim fuzz examples bench soak clean
 
 all: build format vet test
 
@@ -54,6 +54,11 @@ examples/javascript/node_modules: examples/javascript/package-lock.json
 # Fails if the server takes more than twice the CPU a task of a relay that only copies messages.
 bench:
 	go run ./bench $(BENCH)
+
+# Two minutes of everything at once, then a verdict: do memory, descriptors and threads stay flat, was every task
+# answered? Hours on demand: make soak SOAK="--duration 4h". The plot is soak.svg.
+soak:
+	go run ./bench soak --svg soak.svg --json soak.json $(SOAK)
 
 clean:
 	rm -rf workman examples/javascript/node_modules .ci/cache

@@ -11,11 +11,18 @@
 //	go run ./bench --scenario s2 --relay --pin  one, beside the limit
 //	go run ./bench --scenario s2 --relay --max-ratio 2
 //
+// bench soak is for the opposite of a clean load: everything that clients do
+// to a server, wrong things included, at a bounded rate for minutes or hours,
+// while it watches what the server's process holds.
+//
+//	go run ./bench soak                         two minutes, as in CI
+//	go run ./bench soak --duration 8h --svg soak.svg
+//
 // It imports none of the server's rooms: all it knows is the wire.
 //
 // # How it is made
 //
-// The path of a round, one file each:
+// The path of a round of bench measure, one file each:
 //
 //	main → config → suite → round → fleet → loop → producer, worker, httpproducer
 //	                  └ server, program, cpu    └ task, frame, ledger
@@ -26,4 +33,14 @@
 // the round: a connection, its producer or worker, and the ledger (histogram
 // and fault counts) belong to one loop, and are read by others only after that
 // loop has ended. At steady state a loop allocates nothing.
+//
+// A soak:
+//
+//	soak → soak_load → soak_producer, soak_worker, soak_schedule, soak_visit, soak_invalid
+//	     │             └ soak_client, soak_order: the wire   └ soak_book: judges every answer
+//	     └ soak_sample, soak_probe → soak_verdict → soak_report, soak_plot
+//
+// Its clients are goroutines that block, one or two for a connection: at a few
+// thousand tasks a second the load need not be cheap, and they can be rude in
+// all ways. They share the book, under a lock.
 package main

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,16 +41,41 @@ func main() {
 	os.Exit(run())
 }
 
+// commands are what the bench can do. Flags without a command are measure's.
+type commands struct {
+	Measure config     `cmd:"" default:"withargs" help:"Measure a server in scenarios, one round after the other, and print one table. This is what the bench does if no command is named."`
+	Soak    soakConfig `cmd:"" help:"Churn a server for minutes or hours, and see whether it leaks or errs."`
+}
+
+// options are how kong reads the command line.
+func options() []kong.Option {
+	return []kong.Option{kong.Name("bench"), kong.Description("Plays the clients of a workman server. bench measure --help and bench soak --help explain each figure."),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
+		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()}}
+}
+
+// Help is the long text of bench measure --help.
+func (config) Help() string {
+	return strings.Replace(description, "${scenario_help}", scenarioHelp(), 1)
+}
+
 // run is the command; it returns the exit status.
 func run() int {
-	var c config
-	kong.Parse(&c, kong.Name("bench"), kong.Description(description),
-		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()})
+	var c commands
+	command := kong.Parse(&c, options()...).Command()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	show := newProgress(os.Stderr)
-	if err := c.run(ctx, show); err != nil {
+	chosen := c.Measure.run
+	if command == "soak" {
+		chosen = c.Soak.run
+	}
+	err := supported()
+	if err == nil {
+		err = chosen(ctx, show)
+	}
+	if err != nil {
 		show.clear()
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
@@ -59,9 +85,6 @@ func run() int {
 
 // run does what the command line says.
 func (c config) run(ctx context.Context, show *progress) error {
-	if err := supported(); err != nil {
-		return err
-	}
 	if err := c.validate(); err != nil {
 		return err
 	}

@@ -92,7 +92,9 @@ func startTestRelay(t *testing.T, fault string) *target {
 // TestMain lets the test binary be the relay too, as a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("BENCH_TEST_RELAY") == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		os.RemoveAll(soakServerDir)
+		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"sync"
 	"syscall"
@@ -142,7 +143,7 @@ func (s *server) explain(err error) error {
 	select {
 	case <-s.done:
 		err = fmt.Errorf("%w; the server has ended (%v)", err, s.cmd.ProcessState)
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(2 * time.Second): // it may have much to say before it ends
 	}
 	if said := s.said.String(); said != "" {
 		err = fmt.Errorf("%w; it last said:\n%s", err, said)
@@ -153,16 +154,26 @@ func (s *server) explain(err error) error {
 // tailSize is how much of a server's output is kept, in bytes.
 const tailSize = 4 << 10
 
-// tail keeps the end of what is written to it.
+// soundsBad is what a log of a server that is well does not say.
+var soundsBad = regexp.MustCompile(`(?m)\blevel=ERROR\b|"level":"ERROR"|^panic: |^fatal error: |\bpanics=[1-9]`)
+
+// tail keeps the end of what is written to it, and notices what sounds bad.
 type tail struct {
-	mu  sync.Mutex
-	end []byte
+	mu     sync.Mutex
+	end    []byte
+	bad    int    // writes that sound bad: a log line is one
+	badOne string // the first of them
 }
 
 // Write never fails.
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if soundsBad.Match(b) {
+		if t.bad++; t.bad == 1 {
+			t.badOne = string(b[:min(len(b), tailSize)])
+		}
+	}
 	t.end = append(t.end, b...)
 	if over := len(t.end) - tailSize; over > 0 {
 		t.end = t.end[:copy(t.end, t.end[over:])]
@@ -175,4 +186,11 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.end)
+}
+
+// alarms is how often an error or a panic was written, and the first.
+func (t *tail) alarms() (n int, first string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bad, t.badOne
 }
