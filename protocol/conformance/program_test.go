@@ -10,12 +10,25 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
+// faults counts what went wrong. A server that is silent where it should speak costs each case its whole patience: after
+// a number of them the rest is not tried.
+type faults struct{ n atomic.Int32 }
+
+func (f *faults) add(t *testing.T, format string, args ...any) {
+	t.Helper()
+	t.Errorf(format, args...)
+	if f.n.Add(1) >= 10 {
+		t.Fatal("these are enough")
+	}
+}
+
 // patience is how long anything that must happen may take, on a machine that has other things to do.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // built are both programs, made once for all tests, in a directory that TestMain removes.
 var built = sync.OnceValues(func() (string, error) {
@@ -70,8 +83,8 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
-// begin starts a process and ends it with the test. That it ends before is a fault, whatever made it.
-func begin(t *testing.T, cmd *exec.Cmd) *output {
+// begin starts a process and ends it with the test, by a signal. That it ends before is a fault, whatever made it.
+func begin(t *testing.T, cmd *exec.Cmd, end os.Signal) *output {
 	t.Helper()
 	out := &output{addr: make(chan string, 1)}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -88,8 +101,13 @@ func begin(t *testing.T, cmd *exec.Cmd) *output {
 			return
 		default:
 		}
-		_ = cmd.Process.Kill()
-		<-ended
+		_ = cmd.Process.Signal(end)
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			_ = cmd.Process.Kill()
+			t.Errorf("%s does not end by %v", name, end)
+		}
 		if t.Failed() && out.String() != "" {
 			t.Logf("%s said:\n%s", name, out)
 		}
@@ -106,7 +124,7 @@ func launch(t *testing.T, name string, env []string, args ...string) string {
 	}
 	cmd := exec.Command(filepath.Join(dir, name), args...)
 	cmd.Env = append(os.Environ(), env...)
-	out := begin(t, cmd)
+	out := begin(t, cmd, os.Kill)
 	select {
 	case addr := <-out.addr:
 		return addr
@@ -118,9 +136,10 @@ func launch(t *testing.T, name string, env []string, args ...string) string {
 
 // backend is a server that answers POST /task/echo with the body it was sent.
 type backend struct {
-	addr   string
-	isEcho bool    // it answers everything else so too
-	worker *worker // of workman: who does the tasks, and sees every one of them
+	addr    string
+	isEcho  bool    // it answers everything else so too
+	isNaive bool    // it is not ours
+	worker  *worker // of workman: who does the tasks, and sees every one of them
 }
 
 // One event loop each: see turn in http_test.go.
