@@ -127,14 +127,22 @@ func TestAccessWithoutHost(t *testing.T) {
 	}
 }
 
-// RFC 9112 3.2.2: the authority of an absolute target goes before Host, for access too.
+// RFC 9112 3.2.2: the authority of an absolute target is whom the request is for, for access too. A Host beside it that
+// says otherwise is refused, since whoever stands in front may have looked at that.
 func TestAccessOfAbsoluteTarget(t *testing.T) {
 	r := newRig(t, nil)
-	if out := r.feed("GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n"); status(out) != 421 {
+	if out := r.feed("GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"); status(out) != 421 {
 		t.Errorf("%q", out)
 	}
 	r = newRig(t, nil)
-	if out := r.feed("GET http://localhost/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"); status(out) != 200 {
+	if out := r.feed("GET http://localhost/ HTTP/1.1\r\nHost: LOCALHOST\r\n\r\n"); status(out) != 200 {
 		t.Errorf("%q", out)
+	}
+	for _, target := range []string{"http://localhost/", "http://evil.example/"} {
+		other := map[string]string{"http://localhost/": "evil.example", "http://evil.example/": "localhost"}[target]
+		r = newRig(t, nil)
+		if out := r.feed("GET " + target + " HTTP/1.1\r\nHost: " + other + "\r\n\r\n"); status(out) != 400 {
+			t.Errorf("%s, Host %s: %q", target, other, out)
+		}
 	}
 }

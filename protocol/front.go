@@ -9,8 +9,14 @@ const (
 	tagProducer uint32 = 1
 	tagWorker   uint32 = 2
 	tagEndpoint uint32 = 3
+	tagStrike   uint32 = 1 << 8 // one invalid message; the bits of tagStrikes count those in a row
+	tagStrikes  uint32 = 0xfff << 8
 	tagSlow     uint32 = 1 << 31
 )
+
+// MaxInvalid is how many invalid messages a WebSocket may send in a row; with one more it is closed with 1008. Nobody
+// who makes a mistake sends so many, and whoever does nothing else is not answered for ever.
+const MaxInvalid = 1024
 
 // Front is workman's own [Service]: it makes events for the dispatcher of what producers and workers say, and answers
 // itself what is wrong with it. It collects the events of one turn and passes them on in one input, which borrows the
@@ -28,7 +34,9 @@ type Front struct {
 	from    dispatch.Conn
 	base    []byte // what the spans of events are parts of
 	events  []dispatch.Event
-	scratch []byte // base for HTTP requests: name and options, one request after another
+	passing bool            // submit is at it: it has events and base, and they must stay
+	ended   []dispatch.Conn // sessions that ended meanwhile
+	scratch []byte          // base for HTTP requests: name and options, one request after another
 	msg     Message
 }
 
@@ -37,11 +45,29 @@ func NewFront(submit func(dispatch.Input)) *Front { return &Front{submit: submit
 
 // Flush passes on what was collected. The owner calls it at the end of each turn.
 func (f *Front) Flush() {
+	if f.passing {
+		return
+	}
+	f.pass()
+	for len(f.ended) > 0 {
+		f.from, f.events = f.ended[0], append(f.events, dispatch.Event{Kind: dispatch.Gone})
+		f.ended = f.ended[1:]
+		f.pass()
+	}
+}
+
+// pass submits what was collected. What follows from it may well be the end of a session, which is passed on after it.
+func (f *Front) pass() {
 	if len(f.events) == 0 {
 		return
 	}
-	in := dispatch.Input{From: f.from, Base: f.base, Events: f.events}
-	f.submit(in)
+	f.passing = true
+	defer f.passed() // after a panic too: else each turn from now on would meet it again
+	f.submit(dispatch.Input{From: f.from, Base: f.base, Events: f.events})
+}
+
+func (f *Front) passed() {
+	f.passing = false
 	f.events, f.base = f.events[:0], nil
 	f.scratch = f.scratch[:0]
 	if cap(f.scratch) > 64<<10 {
@@ -63,7 +89,13 @@ func (f *Front) SetSlow(s *Session, slow bool) {
 }
 
 // Ended tells the dispatcher that a connection is gone.
-func (f *Front) Ended(s *Session) { f.event(s, nil).Kind = dispatch.Gone }
+func (f *Front) Ended(s *Session) {
+	if f.passing {
+		f.ended = append(f.ended, s.ID)
+		return
+	}
+	f.event(s, nil).Kind = dispatch.Gone
+}
 
 // event appends an empty event of a session, whose spans are to be parts of base (nil: it has none).
 func (f *Front) event(s *Session, base []byte) *dispatch.Event {

@@ -27,10 +27,31 @@ func (f *Front) message(s *Session, m WSMessage) {
 		return
 	}
 	if err != nil {
-		f.wrong(s, f.msg.Nonce.Of(m.Base), "Bad request, "+err.Error())
+		f.invalid(s, f.msg.Nonce.Of(m.Base), err.Error())
 		return
 	}
 	f.producer(s, m.Base)
+}
+
+// valid makes an event of a message that makes sense.
+func (f *Front) valid(s *Session, base []byte, kind dispatch.Kind) *dispatch.Event {
+	s.Tag &^= tagStrikes
+	e := f.event(s, base)
+	e.Kind = kind
+	return e
+}
+
+// invalid tells a producer what is wrong with its message.
+func (f *Front) invalid(s *Session, nonce []byte, text string) {
+	f.wrong(s, nonce, "Bad request, "+text)
+	f.strike(s)
+}
+
+// strike counts an invalid message, and closes a WebSocket that sends nothing else.
+func (f *Front) strike(s *Session) {
+	if s.Tag += tagStrike; s.Tag&tagStrikes > MaxInvalid*tagStrike {
+		s.Close(ws.StatusPolicyViolation, "too many invalid messages")
+	}
 }
 
 func (f *Front) producer(s *Session, base []byte) {
@@ -47,12 +68,11 @@ func (f *Front) producer(s *Session, base []byte) {
 		kind = dispatch.ScheduleTask
 		var err error
 		if at, err = ParseWhen(m.When.Of(base)); err != nil {
-			f.wrong(s, nonce, "Bad request, \"when\": "+err.Error())
+			f.invalid(s, nonce, "\"when\": "+err.Error())
 			return
 		}
 	case ActionGetTasks:
-		e := f.event(s, base)
-		e.Kind, e.Nonce = dispatch.ListTasks, m.Nonce
+		f.valid(s, base, dispatch.ListTasks).Nonce = m.Nonce
 		return
 	case ActionUnscheduleTask:
 		f.unschedule(s, base)
@@ -62,24 +82,24 @@ func (f *Front) producer(s *Session, base []byte) {
 			f.unschedule(s, base)
 			return
 		}
-		f.wrong(s, nonce, `Bad request, no action: "action" is missing`)
+		f.invalid(s, nonce, `no action: "action" is missing`)
 		return
 	default:
-		f.wrong(s, nonce, "Bad request, unknown action "+actionText(m.ActionText.Of(base)))
+		f.invalid(s, nonce, "unknown action "+actionText(m.ActionText.Of(base)))
 		return
 	}
 	if err := CheckName(m.Name.Of(base)); err != nil {
-		f.wrong(s, nonce, "Bad request, \"name\": "+err.Error())
+		f.invalid(s, nonce, "\"name\": "+err.Error())
 		return
 	}
-	e := f.event(s, base)
-	e.Kind, e.At = kind, at
+	e := f.valid(s, base, kind)
+	e.At = at
 	e.Name, e.Nonce, e.Body = m.Name, m.Nonce, m.Options
 }
 
 func (f *Front) unschedule(s *Session, base []byte) {
-	e := f.event(s, base)
-	e.Kind, e.Nonce = dispatch.UnscheduleTask, f.msg.Nonce
+	e := f.valid(s, base, dispatch.UnscheduleTask)
+	e.Nonce = f.msg.Nonce
 	e.Token, _ = dispatch.ParseToken(f.msg.ID.Of(base))
 }
 
@@ -98,20 +118,19 @@ func (f *Front) worker(s *Session, base []byte, err error) {
 				return
 			}
 		}
-		e := f.event(s, nil)
-		e.Kind, e.Count = dispatch.GetTask, 1
+		f.valid(s, nil, dispatch.GetTask).Count = 1
 		return
 	case m.Action == ActionSendResult:
-		e := f.event(s, base)
-		e.Kind, e.Body = dispatch.SendResult, m.Result
+		e := f.valid(s, base, dispatch.SendResult)
+		e.Body = m.Result
 		e.Token, _ = m.NonceToken(base)
 		return
 	case m.Action == ActionRegisterTask && CheckName(m.Name.Of(base)) == nil:
-		e := f.event(s, base)
-		e.Kind, e.Name = dispatch.RegisterTask, m.Name
+		f.valid(s, base, dispatch.RegisterTask).Name = m.Name
 		return
 	}
 	f.event(s, nil).Kind = dispatch.SendResult // of no task: counted as a bad one
+	f.strike(s)
 }
 
 // wrong answers a producer's message with an error, and the connection stays.

@@ -36,8 +36,9 @@ type exchange struct {
 	extra    int   // bytes of chunk extensions and trailers of the body that is coming
 	digits   uint8 // of the chunk size that is being read
 	chunk    chunkState
-	coming   uint8 // flags of the turn of the request whose body is coming
-	expected bool  // it waits for a 100 (Continue)
+	framing  framing // of a trailer's name that is coming
+	coming   uint8   // flags of the turn of the request whose body is coming
+	expected bool    // it waits for a 100 (Continue)
 }
 
 func (x *exchange) outstanding() int { return len(x.turns) - x.first }

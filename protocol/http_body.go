@@ -64,9 +64,15 @@ func (s *Session) bodyEnd() {
 type chunkState uint8
 
 const (
-	chunkSize   chunkState = iota
-	chunkExt               // behind the semicolon
-	chunkSizeLF            // the LF behind a size
+	chunkSize      chunkState = iota
+	chunkExt                  // behind a semicolon: the first byte of an extension's name
+	chunkExtName              // in the name
+	chunkExtEq                // behind its equals sign
+	chunkExtValue             // in a value that is a token
+	chunkExtQuote             // in one that is quoted
+	chunkExtEscape            // behind a backslash there
+	chunkExtEnd               // behind the closing quote
+	chunkSizeLF               // the LF behind a size
 	chunkData
 	chunkCR     // the CR behind the data
 	chunkLF     // and its LF
@@ -80,6 +86,8 @@ const (
 var (
 	badChunk   = malformed("a chunk does not have the form that RFC 9112 7.1 gives it")
 	badTrailer = malformed("a trailer is not a header field")
+
+	framingTrailer = malformed("a trailer bears the name of a field that frames or routes the message (RFC 9110 6.5.1)")
 )
 
 // feedChunks takes what belongs to a chunked body.
@@ -113,10 +121,8 @@ func (s *Session) chunkByte(c byte) *refusal {
 	switch x.chunk {
 	case chunkSize:
 		return s.sizeByte(c)
-	case chunkExt:
-		if c == '\r' {
-			next = chunkSizeLF
-		} else if !isText(c) {
+	case chunkExt, chunkExtName, chunkExtEq, chunkExtValue, chunkExtQuote, chunkExtEscape, chunkExtEnd:
+		if next = x.chunk.ext(c); next == chunkSize {
 			return badChunk
 		}
 		x.extra++
@@ -146,6 +152,33 @@ func (s *Session) chunkByte(c byte) *refusal {
 		return &s.f.trailersTooLarge
 	}
 	return nil
+}
+
+// ext takes one byte of a chunk's extensions (RFC 9112 7.1.1), without the white space that is called bad there, and
+// returns what comes next; chunkSize if the byte may not stand there. They mean nothing here, but a quoted string that one
+// reader ends and another does not would hide a chunk.
+func (k chunkState) ext(c byte) chunkState {
+	switch {
+	case tokens[c] && (k == chunkExt || k == chunkExtName):
+		return chunkExtName
+	case tokens[c] && (k == chunkExtEq || k == chunkExtValue):
+		return chunkExtValue
+	case k == chunkExtName && c == '=':
+		return chunkExtEq
+	case k == chunkExtEq && c == '"':
+		return chunkExtQuote
+	case k == chunkExtQuote && c == '"':
+		return chunkExtEnd
+	case k == chunkExtQuote && c == '\\':
+		return chunkExtEscape
+	case (k == chunkExtQuote || k == chunkExtEscape) && isText(c):
+		return chunkExtQuote
+	case (k == chunkExtName || k == chunkExtValue || k == chunkExtEnd) && c == ';':
+		return chunkExt
+	case (k == chunkExtName || k == chunkExtValue || k == chunkExtEnd) && c == '\r':
+		return chunkSizeLF
+	}
+	return chunkSize
 }
 
 // sizeByte takes one byte of a chunk's size: up to 16 digits, so that it cannot overflow.
@@ -181,8 +214,15 @@ func (s *Session) trailerByte(c byte) *refusal {
 	case x.chunk == trailer && c == '\r':
 		x.chunk = chunkEnd
 	case (x.chunk == trailer || x.chunk == trailerName) && tokens[c]:
+		if x.chunk == trailer {
+			x.framing.begin()
+		}
+		x.framing.add(c)
 		x.chunk = trailerName
 	case x.chunk == trailerName && c == ':':
+		if x.framing.matches() {
+			return framingTrailer
+		}
 		x.chunk = trailerText
 	case x.chunk == trailerText && c == '\r':
 		x.chunk = trailerLF
@@ -196,6 +236,37 @@ func (s *Session) trailerByte(c byte) *refusal {
 		return &s.f.trailersTooLarge
 	}
 	return nil
+}
+
+// framingNames are fields that no trailer may be (RFC 9110 6.5.1): who took them in would read another message.
+var framingNames = [...]string{"content-length", "transfer-encoding", "host"}
+
+// framing tells whether a name that comes byte by byte is one of framingNames.
+type framing struct {
+	could uint8 // a bit for each that it may still become
+	n     uint8 // bytes so far
+}
+
+func (f *framing) begin() { *f = framing{could: 1<<len(framingNames) - 1} }
+
+func (f *framing) add(c byte) {
+	for i, name := range framingNames {
+		if int(f.n) >= len(name) || lowered(c) != name[f.n] {
+			f.could &^= 1 << i
+		}
+	}
+	if f.could != 0 {
+		f.n++
+	}
+}
+
+func (f *framing) matches() bool {
+	for i, name := range framingNames {
+		if f.could&(1<<i) != 0 && int(f.n) == len(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // isText tells whether c may stand in a field value.

@@ -69,7 +69,9 @@ func TestHeadIsStrict(t *testing.T) {
 		{"no path", "GET tasks HTTP/1.1\r\n" + local + "\r\n", 400},
 		{"star", "OPTIONS * HTTP/1.1\r\n" + local + "\r\n", 200},
 		{"star with GET", "GET * HTTP/1.1\r\n" + local + "\r\n", 400},
-		{"absolute", "GET http://localhost:9999/x?y HTTP/1.1\r\n" + local + "\r\n", 200},
+		{"absolute", "GET http://localhost:9999/x?y HTTP/1.1\r\nHost: localhost:9999\r\n\r\n", 200},
+		{"absolute, another Host", "GET http://localhost:9999/x?y HTTP/1.1\r\n" + local + "\r\n", 400},
+		{"port too large", "GET / HTTP/1.1\r\nHost: localhost:65536\r\n\r\n", 400},
 		{"absolute, empty path", "GET HTTP://localhost HTTP/1.1\r\n" + local + "\r\n", 200},
 		{"absolute, query only", "GET http://localhost?y HTTP/1.1\r\n" + local + "\r\n", 200},
 		{"absolute with a user", "GET http://a@localhost/ HTTP/1.1\r\n" + local + "\r\n", 400},
@@ -233,7 +235,7 @@ func TestRequestIsRaw(t *testing.T) {
 			}
 			s.Respond(q.Seq, protocol.Answer{Status: 204})
 		}
-		r.feed("GET " + in + " HTTP/1.1\r\n" + local + "\r\n")
+		r.feed("GET " + in + " HTTP/1.1\r\nHost: " + want[strings.LastIndexByte(want, ' ')+1:] + "\r\n\r\n")
 		if got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}

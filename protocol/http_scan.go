@@ -179,8 +179,11 @@ func (h *head) whole() *refusal {
 	switch host := h.value[fieldHost]; {
 	case h.has(fieldHost) && !isAuthority(host):
 		return badHost
-	case h.has(fieldHost) && h.authority == nil: // RFC 9112 3.2.2: that of the target goes before
+	case h.has(fieldHost) && h.authority == nil:
 		h.authority = host
+	case h.has(fieldHost) && !bytes.EqualFold(host, h.authority):
+		// RFC 9112 3.2.2 lets that of the target go before; whoever stands in front may have looked at the other.
+		return otherHost
 	case !h.has(fieldHost) && h.minor > 0:
 		return noHost
 	}

@@ -10,6 +10,7 @@ var (
 	badTarget = malformed("the request's target is neither a path nor an http URL")
 	badEscape = malformed("in the request's target a percent sign is not followed by two hexadecimal digits")
 	badHost   = malformed("Host is not a name or an address with an optional port")
+	otherHost = malformed("the target names another host than the field Host")
 	noConnect = &refusal{status: fasthttp.StatusNotImplemented, typ: ProblemNotImplemented,
 		detail: "the server is not a proxy"}
 )
@@ -95,12 +96,14 @@ func areEscapes(b []byte) bool {
 // practice: of RFC 3986's reg-name we do without escapes and sub-delims, which a name in the DNS cannot have.
 func isAuthority(b []byte) bool {
 	host, port := splitAuthority(b)
+	number := 0
 	for _, c := range port {
 		if !isDigit(c) {
 			return false
 		}
+		number = min(number*10+int(c-'0'), 1<<16)
 	}
-	if len(host) == 0 || len(port) > 5 {
+	if len(host) == 0 || len(port) > 5 || number >= 1<<16 {
 		return false
 	}
 	if host[0] != '[' {

@@ -61,6 +61,10 @@ var chunks = []payload{
 
 	sized("extension", "{x};a=b\r\n", "200+"),
 	sized("extension in quotes", "{x};a=\"b c\"\r\n", "200+"),
+	sized("space behind an extension", "{x};a=b \r\n", "400"),
+	sized("space behind the semicolon", "{x}; \r\n", "400"),
+	sized("open quote", "{x};a=\"\r\n", "400"),
+	sized("extension of no form", "{x};=;\xff,(\r\n", "400"),
 	sized("space before an extension", "{x} ;a=b\r\n", "400"),
 	sized("bare LF in an extension", "{x};a\n", "400"),
 	sized("bare LF behind the semicolon", "{x};\n", "400"),
@@ -74,9 +78,9 @@ var chunks = []payload{
 	inChunks("extension without a size", ";a\r\n\r\n{h}", "400"),
 
 	inChunks("trailer", "0\r\nX: y\r\n\r\n{h}", "200 200+"),
-	inChunks("trailer Content-Length", "0\r\nContent-Length: {n}\r\n\r\n{h}", "200 200+"),
-	inChunks("trailer Transfer-Encoding", "0\r\nTransfer-Encoding: chunked\r\n\r\n{h}", "200 200+"),
-	inChunks("trailer Host", "0\r\nHost: example.com\r\n\r\n{h}", "200 200+"),
+	inChunks("trailer Content-Length", "0\r\nContent-Length: {n}\r\n\r\n{h}", "400"),
+	inChunks("trailer Transfer-Encoding", "0\r\nTransfer-Encoding: chunked\r\n\r\n{h}", "400"),
+	inChunks("trailer Host", "0\r\nHost: example.com\r\n\r\n{h}", "400"),
 	inChunks("trailer with a bare LF", "0\r\nX: y\n\r\n{h}", "400"),
 	inChunks("trailer with a bare CR", "0\r\nX: y\rZ: a\r\n\r\n{h}", "400"),
 	inChunks("trailer, folded", "0\r\nX: y\r\n z\r\n\r\n{h}", "400"),
