@@ -47,11 +47,21 @@ var buildDir string
 
 func launch(t *testing.T, env ...string) *program {
 	t.Helper()
+	return launchUnder(t, "", env...)
+}
+
+// launchUnder launches the binary from a shell that has run a command, which may set limits.
+func launchUnder(t *testing.T, command string, env ...string) *program {
+	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, cmd: exec.Command(binary), log: make(chan string, 1000), done: make(chan error, 1)}
+	cmd := exec.Command(binary)
+	if command != "" {
+		cmd = exec.Command("sh", "-c", command+` && exec "$0"`, binary)
+	}
+	p := &program{t: t, cmd: cmd, log: make(chan string, 1000), done: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), append([]string{"PORT=0"}, env...)...)
 	stderr, err := p.cmd.StderrPipe()
 	if err == nil {
@@ -72,7 +82,8 @@ func launch(t *testing.T, env ...string) *program {
 		http.DefaultClient.CloseIdleConnections()
 		_ = p.cmd.Process.Kill()
 	})
-	p.addr = regexp.MustCompile(`http://(127[0-9.:]+)`).FindStringSubmatch(p.line("is listening"))[1]
+	port := regexp.MustCompile(`http://(?:127\.0\.0\.1|\[::\]|0\.0\.0\.0):([0-9]+)`).FindStringSubmatch(p.line("is listening"))[1]
+	p.addr = "127.0.0.1:" + port
 	return p
 }
 

@@ -24,12 +24,7 @@ import (
 
 func main() {
 	var o options
-	kong.Parse(&o,
-		kong.Name("workman"),
-		kong.Description(about),
-		kong.ShortUsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-	)
+	kong.Parse(&o, usage...)
 	log := o.logger(os.Stderr)
 	if err := run(o, log); err != nil {
 		log.Error("workman cannot go on", "error", err)
@@ -42,6 +37,10 @@ func run(o options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	debug.SetMemoryLimit(memoryLimit() / 10 * 9)
+	if o.fit(memoryLimit()) {
+		log.Warn("the memory there is does not hold as many tasks, schedules and names as may be; fewer are taken",
+			"max-tasks", o.MaxTasks, "max-schedules", o.MaxSchedules, "max-names", o.MaxNames)
+	}
 	s, err := start(o, log)
 	if err != nil {
 		return err
@@ -122,8 +121,8 @@ func (s *service) end() error {
 		}
 	}()
 	s.log.Info("draining: refusing new work, finishing what runs", "deadline", s.o.Drain)
-	s.server.StopListening()
 	err := s.tasks.Drain(ctx)
+	s.server.StopListening()
 	s.server.Finish(true)
 	left, err2 := s.untilIdle(ctx)
 	last, stop := context.WithTimeout(context.Background(), 2*time.Second)

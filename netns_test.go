@@ -17,7 +17,8 @@ import (
 type network struct {
 	t    *testing.T
 	name string
-	here string // our address on the cable
+	far  string // the other end of the cable
+	here string // our address on it
 }
 
 // lay makes the network; it needs root and ip, of iproute2.
@@ -29,14 +30,17 @@ func lay(t *testing.T) *network {
 		}
 		t.Skip("this needs root and the ip command (Debian: iproute2)")
 	}
-	n := &network{t: t, name: fmt.Sprintf("workman%d", os.Getpid()), here: "10.213.77.1"}
+	id := os.Getpid()
+	n := &network{t: t, name: fmt.Sprintf("wm%d", id)}
+	cable, net := n.name+"h", fmt.Sprintf("10.213.%d.", id%250)
+	n.far, n.here = n.name+"t", net+"1"
 	n.ip("netns", "add", n.name)
 	t.Cleanup(func() { n.ip("netns", "del", n.name) })
-	n.ip("link", "add", "wmhere", "type", "veth", "peer", "name", "wmthere", "netns", n.name)
-	n.ip("addr", "add", n.here+"/30", "dev", "wmhere")
-	n.ip("link", "set", "wmhere", "up")
-	n.ip("-n", n.name, "addr", "add", "10.213.77.2/30", "dev", "wmthere")
-	n.ip("-n", n.name, "link", "set", "wmthere", "up")
+	n.ip("link", "add", cable, "type", "veth", "peer", "name", n.far, "netns", n.name)
+	n.ip("addr", "add", n.here+"/30", "dev", cable)
+	n.ip("link", "set", cable, "up")
+	n.ip("-n", n.name, "addr", "add", net+"2/30", "dev", n.far)
+	n.ip("-n", n.name, "link", "set", n.far, "up")
 	return n
 }
 
@@ -48,7 +52,7 @@ func (n *network) ip(args ...string) {
 }
 
 // pull makes everything sent over the cable vanish from now on.
-func (n *network) pull() { n.ip("-n", n.name, "link", "set", "wmthere", "down") }
+func (n *network) pull() { n.ip("-n", n.name, "link", "set", n.far, "down") }
 
 // from runs f on a thread that is on the other machine: sockets that it makes are there.
 func (n *network) from(f func()) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/alecthomas/kong"
 
 	"workman/dispatch"
 	"workman/reactor"
@@ -17,6 +18,14 @@ import (
 
 const about = "A task server. Producers POST tasks or send them over a WebSocket (/websocket), workers take them over a " +
 	"WebSocket (/worker) when they are ready, and results go back to whoever asked."
+
+// usage is how the command line is read.
+var usage = []kong.Option{
+	kong.Name("workman"),
+	kong.Description(about),
+	kong.ShortUsageOnError(),
+	kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+}
 
 // options are what a user can set, by flag or by environment.
 type options struct {
@@ -81,11 +90,34 @@ func (o *options) logger(to io.Writer) *slog.Logger {
 }
 
 // budget is what tasks and connections may hold together.
-func (o *options) budget() *dispatch.Budget {
+func (o *options) budget() *dispatch.Budget { return dispatch.NewBudget(o.bytes()) }
+
+func (o *options) bytes() int64 {
 	if o.MaxBytes > 0 {
-		return dispatch.NewBudget(o.MaxBytes)
+		return o.MaxBytes
 	}
-	return dispatch.NewBudget(memoryLimit() / 2)
+	return memoryLimit() / 2
+}
+
+// What a task, a schedule and a name take beside the bytes they carry, at most.
+const (
+	taskBytes     = 96
+	scheduleBytes = taskBytes + 24
+	nameBytes     = 512
+)
+
+// fit lowers the bounds on how many tasks, schedules and names there may be to what a quarter of so much memory holds,
+// all alike, and reports whether it did. Half is for the bytes they carry, and the last quarter for everything else.
+func (o *options) fit(memory int64) bool {
+	want := float64(o.MaxTasks)*taskBytes + float64(o.MaxSchedules)*scheduleBytes + float64(o.MaxNames)*nameBytes
+	share := float64(memory/4) / want
+	if share >= 1 {
+		return false
+	}
+	for _, n := range []*int{&o.MaxTasks, &o.MaxSchedules, &o.MaxNames} {
+		*n = max(1, int(float64(*n)*share))
+	}
+	return true
 }
 
 func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
@@ -98,6 +130,7 @@ func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Config, error) {
 	c := reactor.DefaultConfig()
 	c.Host, c.Port, c.Log, c.Budget = o.Host, o.Port, log, budget
+	c.Reserve = o.bytes() / 4
 	if c.Loops = o.Loops; c.Loops == 0 {
 		// Measured: on two cores that clients share, one loop beats two.
 		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)

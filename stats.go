@@ -48,5 +48,6 @@ func (s *service) line(now, last dispatch.Stats, every time.Duration) {
 		"scheduled", now.Schedule,
 		"workers", now.Workers,
 		"connections", s.server.Conns(),
+		"panics", s.server.Panics()+s.tasks.Panics(),
 	)
 }

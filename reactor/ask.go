@@ -83,16 +83,18 @@ func (t *Tasks) survey(ctx context.Context, kind dispatch.Kind, from uint32, lim
 	return *a.survey, nil
 }
 
-// Drain makes the dispatcher refuse new work from now on.
+// Drain makes the dispatcher refuse new work; when it returns, it does.
 func (t *Tasks) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	return t.tell(ctx, dispatch.Event{Kind: dispatch.Drain})
+	return t.tellAndWait(ctx, dispatch.Drain)
 }
 
 // Stop makes the dispatcher answer everybody who waits with a refusal, and hand out nothing more. When it returns, the
 // loops have the answers ahead of whatever they are asked to do next.
-func (t *Tasks) Stop(ctx context.Context) error {
-	if err := t.tell(ctx, dispatch.Event{Kind: dispatch.Stop}); err != nil {
+func (t *Tasks) Stop(ctx context.Context) error { return t.tellAndWait(ctx, dispatch.Stop) }
+
+func (t *Tasks) tellAndWait(ctx context.Context, kind dispatch.Kind) error {
+	if err := t.tell(ctx, dispatch.Event{Kind: kind}); err != nil {
 		return err
 	}
 	_, err := t.Stats(ctx)

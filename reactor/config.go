@@ -32,7 +32,8 @@ type Config struct {
 	SoftOut int // bytes that may wait for a peer to read before it gets no more tasks and nothing more is taken from it
 	HardOut int // bytes that may wait for a peer to read before it is closed, beside one message of the largest size
 
-	Budget *dispatch.Budget // for the bytes that connections hold, shared with the dispatcher
+	Budget  *dispatch.Budget // for the bytes that connections hold, shared with the dispatcher
+	Reserve int64            // bytes beside it for output, when the budget is spent
 
 	HeadTime  time.Duration // for a request's head to come, from its first byte
 	QuietTime time.Duration // for the next byte of a body, or of anything once an answer waits to be read
@@ -40,6 +41,10 @@ type Config struct {
 	CloseTime time.Duration // for the peer to end a connection that we are done with
 	PingTime  time.Duration // between pings of a WebSocket
 	UserTime  time.Duration // for a peer's kernel to acknowledge what was sent (TCP_USER_TIMEOUT)
+
+	MinRate     int           // bytes a second, on the whole, at which a body or a message has to come
+	RateTime    time.Duration // for a body that comes more slowly
+	MessageTime time.Duration // for such a WebSocket message: a worker that computes sends nothing meanwhile, not even the rest of what it began
 
 	Protocol protocol.Config
 	Serve    func(l *Loop) Service
@@ -63,10 +68,16 @@ func DefaultConfig() Config {
 		CloseTime: 2 * time.Second,
 		PingTime:  30 * time.Second,
 		UserTime:  30 * time.Second,
-		Budget:    dispatch.NewBudget(1 << 30),
-		Protocol:  protocol.DefaultConfig(),
-		MaxPages:  64,
-		Log:       slog.New(slog.DiscardHandler),
+
+		MinRate:     1 << 10,
+		RateTime:    10 * time.Second,
+		MessageTime: 5 * time.Minute,
+
+		Budget:   dispatch.NewBudget(1 << 30),
+		Reserve:  256 << 20,
+		Protocol: protocol.DefaultConfig(),
+		MaxPages: 64,
+		Log:      slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -83,6 +94,8 @@ func (c *Config) validate() error {
 		{"MaxPages", int64(c.MaxPages), 1, 1 << 16},
 		{"SoftOut", int64(c.SoftOut), 1, int64(c.HardOut)}, {"HardOut", int64(c.HardOut), 1, 1 << 40},
 		{"HeadTime", int64(c.HeadTime), 1, 1 << 62}, {"QuietTime", int64(c.QuietTime), 1, 1 << 62},
+		{"RateTime", int64(c.RateTime), 1, 1 << 62}, {"MinRate", int64(c.MinRate), 1, 1 << 30}, {"Reserve", c.Reserve, 0, 1 << 50},
+		{"MessageTime", int64(c.MessageTime), 1, 1 << 62},
 		{"IdleTime", int64(c.IdleTime), 1, 1 << 62}, {"CloseTime", int64(c.CloseTime), 1, 1 << 62},
 		{"PingTime", int64(c.PingTime), 1, 1 << 62}, {"UserTime", int64(c.UserTime), 1, 1 << 62},
 	} {

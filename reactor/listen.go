@@ -70,17 +70,31 @@ func (s *Server) accept(l net.Listener) {
 			return
 		}
 		if err != nil {
-			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			s.cfg.Log.Warn("cannot accept connections, trying again", "error", err, "in", wait)
-			select {
-			case <-time.After(wait):
-			case <-s.stop:
+			if wait = s.rest(wait, err); wait < 0 {
+				return
+			}
+			continue
+		}
+		if err := s.admit(c); err != nil {
+			if wait = s.rest(wait, err); wait < 0 {
 				return
 			}
 			continue
 		}
 		wait = 0
-		s.admit(c)
+	}
+}
+
+// rest waits a little, longer each time, since a connection could not be taken; it returns how long, or -1 if the server
+// is closed meanwhile. Who comes now waits with the kernel.
+func (s *Server) rest(wait time.Duration, err error) time.Duration {
+	wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+	s.cfg.Log.Warn("cannot accept connections, trying again", "error", err, "in", wait)
+	select {
+	case <-time.After(wait):
+		return wait
+	case <-s.stop:
+		return -1
 	}
 }
 
@@ -94,14 +108,16 @@ var full = func() []byte {
 	return append([]byte(head), body...)
 }()
 
-func (s *Server) admit(c net.Conn) {
+// admit gives a connection to an event loop. It fails if the process lacks what a connection takes, and the connection is
+// closed then.
+func (s *Server) admit(c net.Conn) error {
 	if s.conns.Add(1) > int64(s.cfg.MaxConns) {
 		s.conns.Add(-1)
 		s.refused.Add(1)
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.Write(full)
 		_ = c.Close()
-		return
+		return nil
 	}
 	if t, ok := c.(*net.TCPConn); ok {
 		if err := tuneTCP(t, s.cfg.UserTime); err != nil {
@@ -110,8 +126,9 @@ func (s *Server) admit(c net.Conn) {
 	}
 	if _, err := s.client.Enroll(c); err != nil {
 		s.conns.Add(-1)
-		s.cfg.Log.Warn("cannot serve a connection", "error", err)
+		return err
 	}
+	return nil
 }
 
 // tuneTCP makes the kernel find peers that are gone: those that do not acknowledge what is sent, and silent ones by

@@ -20,13 +20,16 @@ type conn struct {
 
 	phase   protocol.Phase
 	phased  uint32 // the second in which the phase began
+	came    int    // bytes that have come since, those that began it included
 	heard   uint32 // the second in which bytes last came
 	pinged  uint32 // the second in which a ping was last sent
 	moved   uint32 // slow: the second in which the peer last read something
 	unread  int    // slow: bytes that waited for it then
 	counted int    // bytes noted in the budget
+	lent    int    // of these, bytes that the budget had not, from the reserve
 	seq     uint64 // requests begun when the phase was last looked at
 	moving  []byte // the request with which the connection leaves for the pages, once all before it is written
+	part    bool   // a part of a WebSocket message was there at the last sweep, and phased and came are about that
 	dirty   bool   // session.Out is to be written at the end of the turn
 	slow    bool   // it does not read what it is sent
 	watch   bool   // on the loop's list of those to look at often
@@ -71,6 +74,14 @@ func (l *Loop) Index() int { return l.index }
 // Find returns the session that an address means, or nil if it has gone, or if so much output waits for it already that
 // it is closed instead.
 func (l *Loop) Find(id dispatch.Conn) *protocol.Session {
+	if c := l.find(id); c != nil {
+		return &c.session
+	}
+	return nil
+}
+
+// conn is the connection that an address means, or nil if it has gone.
+func (l *Loop) conn(id dispatch.Conn) *conn {
 	slot := id.Slot()
 	if int(slot) >= len(l.conns) {
 		return nil
@@ -79,11 +90,42 @@ func (l *Loop) Find(id dispatch.Conn) *protocol.Session {
 	if c == nil || c.gone || c.session.ID != id {
 		return nil
 	}
-	if len(c.session.Out) > l.server.cfg.HardOut && len(c.session.Out)+c.gc.OutboundBuffered() > l.server.hardOut() {
-		l.drop(c)
-		return nil
+	return c
+}
+
+// find is the connection that an address means, unless so much output waits for it already that it is closed instead.
+func (l *Loop) find(id dispatch.Conn) *conn {
+	c := l.conn(id)
+	if c != nil && len(c.session.Out) > l.server.cfg.SoftOut {
+		if l.spill(c); c.gone {
+			return nil
+		}
 	}
-	return &c.session
+	return c
+}
+
+// spill writes what a connection has to send before the turn is over, since it is much: one turn may ask for more than
+// there is memory, and what is written is counted.
+func (l *Loop) spill(c *conn) {
+	inTurn := l.inTurn
+	l.inTurn = true // the write may close the connection, and its end is not the end of the turn
+	out := c.session.Out
+	c.session.Out = nil
+	_, _ = c.gc.Write(out)
+	l.give(out)
+	l.inTurn = inTurn
+	if c.gone {
+		return
+	}
+	if l.count(c); c.gc.OutboundBuffered() > l.server.hardOut() {
+		l.deaf(c)
+	}
+}
+
+// deaf closes a connection for which as much waits as may.
+func (l *Loop) deaf(c *conn) {
+	l.server.cfg.Log.Info("closing a connection that does not read", "remote", remote(c), "bytes", c.gc.OutboundBuffered())
+	l.drop(c)
 }
 
 // Wake makes the loop call its service's Woken soon. It may be called from any goroutine; calls that come before the
@@ -101,7 +143,7 @@ func (l *Loop) Wake() {
 // do runs f on the loop, soon; never if the loop has had no connection yet, or the server is closed.
 func (l *Loop) do(f func()) {
 	if el := l.el.Load(); el != nil {
-		_ = (*el).Execute(context.Background(), task(f))
+		_ = (*el).Execute(context.Background(), task{l, f})
 	}
 }
 
@@ -110,14 +152,26 @@ type wake struct{ l *Loop }
 
 func (w wake) Run(context.Context) error {
 	w.l.waken.Store(false) // before the look, so that what comes after it wakes again
-	w.l.svc.Woken()
+	w.l.woken()
 	w.l.turn()
 	return nil
 }
 
-type task func()
+func (l *Loop) woken() {
+	defer l.outlive("taking what others have for a loop")
+	l.svc.Woken()
+}
 
-func (t task) Run(context.Context) error { t(); return nil }
+type task struct {
+	l *Loop
+	f func()
+}
+
+func (t task) Run(context.Context) error {
+	defer t.l.outlive("looking after connections")
+	t.f()
+	return nil
+}
 
 // Borrow hands out an empty output buffer, and notes that the session has something to send.
 func (l *Loop) Borrow(s *protocol.Session) []byte {
@@ -164,8 +218,9 @@ func (l *Loop) open(gc gnet.Conn) *conn {
 // close forgets a connection whose socket is gone.
 func (l *Loop) close(c *conn) {
 	c.gone = true
-	c.session.End()
+	l.end(c)
 	l.server.cfg.Budget.Note(-int64(c.counted))
+	l.repay(c)
 	if c.session.Out != nil {
 		l.give(c.session.Out)
 		c.session.Out = nil
@@ -174,6 +229,11 @@ func (l *Loop) close(c *conn) {
 	l.conns[slot] = nil
 	l.free = append(l.free, slot)
 	l.turn()
+}
+
+func (l *Loop) end(c *conn) {
+	defer l.survive(c)
+	c.session.End()
 }
 
 // drop closes a connection, whatever waits for it, at the end of the turn.
@@ -191,7 +251,7 @@ func (l *Loop) turn() {
 		return
 	}
 	l.inTurn = true
-	for l.svc.Flush(); len(l.dirty) > 0 || len(l.doomed) > 0; l.svc.Flush() {
+	for l.pass(); len(l.dirty) > 0 || len(l.doomed) > 0; l.pass() {
 		for i := 0; i < len(l.dirty); i++ {
 			l.flush(l.dirty[i])
 		}
@@ -208,8 +268,15 @@ func (l *Loop) turn() {
 	l.inTurn = false
 }
 
+// pass makes the service pass on what it collected.
+func (l *Loop) pass() {
+	defer l.outlive("passing on what a connection said")
+	l.svc.Flush()
+}
+
 // flush writes what a connection has to send.
 func (l *Loop) flush(c *conn) {
+	defer l.survive(c)
 	c.dirty = false
 	out := c.session.Out
 	c.session.Out = nil
@@ -248,10 +315,14 @@ func (l *Loop) count(c *conn) {
 		return
 	}
 	kept := l.server.cfg.Budget.Note(int64(n - c.counted))
-	grew := n > c.counted
+	grew, fresh := n > c.counted, c.counted == 0
 	c.counted = n
 	switch {
 	case kept || !grew:
+		if n == 0 {
+			l.repay(c)
+		}
+	case unread > n/2 && (fresh || n <= 4*l.server.cfg.SoftOut) && l.lend(c, n):
 	case unread > n/2:
 		l.server.cfg.Log.Info("out of memory for output: closing a connection that does not read", "remote", remote(c), "bytes", unread)
 		l.drop(c)
@@ -260,5 +331,24 @@ func (l *Loop) count(c *conn) {
 		l.drop(c)
 	default:
 		c.session.Overload()
+	}
+}
+
+// lend gives a connection's output room from the reserve. A budget that waiting tasks fill would else cost the very
+// workers that are about to empty it.
+func (l *Loop) lend(c *conn, n int) bool {
+	more := int64(n - c.lent)
+	if l.server.lent.Add(more) > l.server.cfg.Reserve {
+		l.server.lent.Add(-more)
+		return false
+	}
+	c.lent = n
+	return true
+}
+
+func (l *Loop) repay(c *conn) {
+	if c.lent != 0 {
+		l.server.lent.Add(-int64(c.lent))
+		c.lent = 0
 	}
 }

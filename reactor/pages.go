@@ -26,13 +26,13 @@ type pages struct {
 	once   sync.Once
 }
 
-func newPages(h http.Handler, most int, log *slog.Logger) *pages {
+func newPages(h http.Handler, most int, log *slog.Logger, guard func(http.Handler) http.Handler) *pages {
 	if h == nil {
 		h = http.NotFoundHandler()
 	}
 	p := &pages{conns: make(chan net.Conn, most), most: int32(most), ended: make(chan struct{})}
 	p.server = &http.Server{
-		Handler:           h,
+		Handler:           guard(h),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,

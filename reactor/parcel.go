@@ -8,7 +8,8 @@ import (
 
 // parcel is effects on their way to another loop: copies, since what they showed is about to be reused. The bytes of an
 // effect's nonce, name and body lie one after the other in bytes, in the order of the effects; the effects' own slices
-// only say how long each is.
+// only say how long each is. But for the body of a Listed: the dispatcher makes a new one when the list changes and never
+// writes to an old one, and a thousand copies of a long list are more than there may be memory for.
 type parcel struct {
 	effects []dispatch.Effect
 	bytes   []byte
@@ -17,7 +18,10 @@ type parcel struct {
 
 func (p *parcel) add(e *dispatch.Effect) {
 	p.effects = append(p.effects, *e)
-	p.bytes = append(append(append(p.bytes, e.Nonce...), e.Name...), e.Body...)
+	p.bytes = append(append(p.bytes, e.Nonce...), e.Name...)
+	if e.Kind != dispatch.Listed {
+		p.bytes = append(p.bytes, e.Body...)
+	}
 }
 
 // open calls deliver with each effect, its slices made whole.
@@ -33,7 +37,9 @@ func (p *parcel) open(deliver func(*dispatch.Effect)) {
 	}
 	for i := range p.effects {
 		e := &p.effects[i]
-		e.Nonce, e.Name, e.Body = part(e.Nonce), part(e.Name), part(e.Body)
+		if e.Nonce, e.Name = part(e.Nonce), part(e.Name); e.Kind != dispatch.Listed {
+			e.Body = part(e.Body)
+		}
 		deliver(e)
 	}
 }

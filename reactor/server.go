@@ -3,7 +3,6 @@ package reactor
 import (
 	"fmt"
 	"net"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,7 @@ type Server struct {
 	conns   atomic.Int64
 	refused atomic.Uint64
 	panics  atomic.Uint64
+	lent    atomic.Int64 // bytes of the reserve in use
 
 	poke chan struct{} // to the keeper: there is something to watch
 	stop chan struct{}
@@ -83,7 +83,7 @@ func (s *Server) start() error {
 		return fmt.Errorf("reactor: start the event loops: %w", err)
 	}
 	s.client = client
-	s.pages = newPages(s.cfg.Pages, s.cfg.MaxPages, s.cfg.Log)
+	s.pages = newPages(s.cfg.Pages, s.cfg.MaxPages, s.cfg.Log, s.guard)
 	s.work.Add(2 + len(s.listeners))
 	go s.keep()
 	go func() {
@@ -138,13 +138,18 @@ func (s *Server) Finish(idle bool) {
 		l.do(func() {
 			for _, c := range l.conns {
 				if c != nil && !c.gone && !(idle && c.session.IsWebSocket()) {
-					c.session.Shutdown()
-					l.noteEnd(c)
+					l.finish(c)
 				}
 			}
 			l.turn()
 		})
 	}
+}
+
+func (l *Loop) finish(c *conn) {
+	defer l.survive(c)
+	c.session.Shutdown()
+	l.noteEnd(c)
 }
 
 // Close ends the server at once: no listener, connection or goroutine is left when it returns.
@@ -169,7 +174,15 @@ type handler struct {
 }
 
 // OnOpen takes a new connection. The first one of an event loop says which of ours that loop is.
-func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+func (h *handler) OnOpen(gc gnet.Conn) (_ []byte, action gnet.Action) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.server.faulted("opening a connection, which is closed", p)
+			h.server.conns.Add(-1)
+			gc.SetContext(nil)
+			action = gnet.Close
+		}
+	}()
 	l := h.server.loopOf(gc.EventLoop())
 	gc.SetContext(l.open(gc))
 	return nil, gnet.None
@@ -197,7 +210,7 @@ func (h *handler) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 	l := c.loop
 	defer func() {
 		if p := recover(); p != nil {
-			l.inTurn, l.reading = false, nil
+			l.reading = nil
 			h.server.panicked(c, p)
 			action = gnet.Close
 		}
@@ -205,10 +218,11 @@ func (h *handler) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 	in, _ := gc.Next(-1)
 	now := h.server.second()
 	c.heard = now
+	c.came += len(in)
 	l.reading = c
 	if !c.gone && !c.done {
 		c.session.Feed(in)
-		c.note(now)
+		c.note(now, len(in))
 		l.count(c)
 		l.noteEnd(c)
 	}
@@ -228,17 +242,4 @@ func (h *handler) OnClose(gc gnet.Conn, _ error) gnet.Action {
 		c.loop.close(c)
 	}
 	return gnet.None
-}
-
-// panicked counts and logs a panic; the connection that it came from is closed, and the others go on.
-func (s *Server) panicked(c *conn, p any) {
-	s.panics.Add(1)
-	s.cfg.Log.Error("a panic while serving a connection, which is closed", "remote", remote(c), "panic", p, "stack", string(debug.Stack()))
-}
-
-func remote(c *conn) string {
-	if a := c.gc.RemoteAddr(); a != nil {
-		return a.String()
-	}
-	return "gone"
 }

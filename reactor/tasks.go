@@ -1,8 +1,6 @@
 package reactor
 
 import (
-	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 
 	"workman/dispatch"
@@ -17,6 +15,7 @@ type Tasks struct {
 	timer    *timer
 	fault    func(what string, p any, stack string)
 	draining atomic.Bool
+	panics   atomic.Uint64
 }
 
 // NewTasks makes the service; Serve is for Config.Serve. fault is told of panics that were survived. The dispatcher is
@@ -92,14 +91,20 @@ func (e *end) unpack() {
 }
 
 func (e *end) deliver(f *dispatch.Effect) {
-	s := e.loop.Find(f.To)
+	c := e.loop.find(f.To)
 	switch {
-	case s == nil:
+	case c == nil:
 	case f.Kind == dispatch.Paused:
-		e.loop.pause(s)
+		e.loop.pause(&c.session)
 	default:
-		protocol.Encode(s, f)
+		e.encode(c, f)
 	}
+}
+
+// encode is apart so that a panic costs the connection that the effect is for, and not the one it came from.
+func (e *end) encode(c *conn, f *dispatch.Effect) {
+	defer e.loop.survive(c)
+	protocol.Encode(&c.session, f)
 }
 
 // Begin takes what earlier holders left for this loop: it is older than what this run will say.
@@ -120,6 +125,7 @@ func (e *end) Deliver(b *dispatch.Batch) {
 
 // End sends what is for other loops, and sees that the timer is set.
 func (e *end) End(sleep int64) {
+	defer e.tasks.survive("passing on what the dispatcher says")
 	e.courier.send()
 	e.tasks.timer.set(sleep)
 }
@@ -128,13 +134,4 @@ func (e *end) End(sleep int64) {
 func (e *end) Left() { e.loop.Wake() }
 
 // Panicked closes the connection that a panic came from.
-func (e *end) Panicked(from dispatch.Conn, p any) {
-	e.tasks.fault(fmt.Sprintf("connection %016x, which is closed", uint64(from)), p, string(debug.Stack()))
-	if from.Loop() == e.loop.index {
-		if slot := int(from.Slot()); slot < len(e.loop.conns) {
-			if c := e.loop.conns[slot]; c != nil && c.session.ID == from {
-				e.loop.drop(c)
-			}
-		}
-	}
-}
+func (e *end) Panicked(from dispatch.Conn, p any) { e.tasks.panicked(from, p) }

@@ -1,8 +1,6 @@
 package reactor
 
 import (
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,6 +144,7 @@ func (tm *timer) Deliver(b *dispatch.Batch) {
 
 // End sends what is for the loops.
 func (tm *timer) End(sleep int64) {
+	defer tm.tasks.survive("passing on what the dispatcher says")
 	tm.courier.send()
 	tm.set(sleep)
 }
@@ -153,7 +152,5 @@ func (tm *timer) End(sleep int64) {
 // Left makes the timer come back.
 func (tm *timer) Left() { tm.again = true }
 
-// Panicked reports a panic while an event of some connection, or the server's own, was run.
-func (tm *timer) Panicked(from dispatch.Conn, p any) {
-	tm.tasks.fault(fmt.Sprintf("connection %016x", uint64(from)), p, string(debug.Stack()))
-}
+// Panicked closes the connection that a panic came from.
+func (tm *timer) Panicked(from dispatch.Conn, p any) { tm.tasks.panicked(from, p) }

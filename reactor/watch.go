@@ -1,8 +1,10 @@
 package reactor
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"workman/protocol"
@@ -20,8 +22,7 @@ func (l *Loop) look(c *conn) {
 		return
 	}
 	if unread > l.server.hardOut() {
-		l.server.cfg.Log.Info("closing a connection that does not read", "remote", remote(c), "bytes", unread)
-		l.drop(c)
+		l.deaf(c)
 		return
 	}
 	if unread > l.server.cfg.SoftOut && !c.slow {
@@ -67,15 +68,8 @@ func (l *Loop) lookAgain() {
 		if c.gone {
 			continue
 		}
-		l.look(c)
-		unread := c.gc.OutboundBuffered()
-		if unread != c.unread {
-			c.unread, c.moved = unread, now
-		} else if unread > 0 && late(now, c.moved, l.server.cfg.QuietTime) {
-			l.server.cfg.Log.Info("closing a connection that stopped reading", "remote", remote(c), "bytes", unread)
-			l.drop(c)
-		}
-		if c.watch = !c.gone && (c.slow || unread > 0 && !c.done); c.watch {
+		l.lookAt(c, now)
+		if c.watch = c.watch && !c.gone; c.watch {
 			keep = append(keep, c)
 		}
 	}
@@ -83,6 +77,19 @@ func (l *Loop) lookAgain() {
 	l.watch = keep
 	l.busy.Store(int32(len(keep)))
 	l.turn()
+}
+
+func (l *Loop) lookAt(c *conn, now uint32) {
+	defer l.survive(c)
+	l.look(c)
+	unread := c.gc.OutboundBuffered()
+	if unread != c.unread {
+		c.unread, c.moved = unread, now
+	} else if unread > 0 && late(now, c.moved, l.server.cfg.QuietTime) {
+		l.server.cfg.Log.Info("closing a connection that stopped reading", "remote", remote(c), "bytes", unread)
+		l.drop(c)
+	}
+	c.watch = c.slow || unread > 0 && !c.done
 }
 
 // sweep looks at every connection once: who is too slow to ask, who was silent too long, who needs a ping.
@@ -97,7 +104,8 @@ func (l *Loop) sweep() {
 }
 
 func (l *Loop) check(c *conn, now uint32) {
-	c.note(now)
+	defer l.survive(c)
+	c.note(now, 0)
 	cfg := &l.server.cfg
 	switch c.phase {
 	case protocol.PhaseIdle:
@@ -111,8 +119,15 @@ func (l *Loop) check(c *conn, now uint32) {
 	case protocol.PhaseBody:
 		if late(now, c.heard, cfg.QuietTime) {
 			c.session.Timeout("no byte of the body came for " + cfg.QuietTime.String())
+		} else if c.tooSlow(now, cfg.RateTime, cfg.MinRate) {
+			c.session.Timeout(fmt.Sprintf("a body must come at %d bytes a second, after its first %v", cfg.MinRate, cfg.RateTime))
 		}
 	case protocol.PhaseWS:
+		if held := c.session.Held() > small; held != c.part {
+			c.part, c.phased, c.came = held, now, 0
+		} else if held && c.tooSlow(now, cfg.MessageTime, cfg.MinRate) {
+			c.session.Close(ws.StatusPolicyViolation, fmt.Sprintf("a message must come at %d bytes a second", cfg.MinRate))
+		}
 		// Busy ones too: a ping also renews what control frames the peer may send.
 		if late(now, c.pinged, cfg.PingTime) && !c.slow {
 			c.pinged = now
@@ -134,10 +149,15 @@ func late(now, since uint32, d time.Duration) bool {
 	return time.Duration(now-since)*time.Second > d
 }
 
-// note keeps the time at which the connection began what it is at now.
-func (c *conn) note(now uint32) {
+// tooSlow reports whether what is coming came at less than so many bytes a second, on the whole, for longer than it may.
+func (c *conn) tooSlow(now uint32, allowed time.Duration, rate int) bool {
+	return late(now, c.phased, allowed) && c.came/int(now-c.phased) < rate
+}
+
+// note keeps the time at which the connection began what it is at now. fed is how many bytes were read just now.
+func (c *conn) note(now uint32, fed int) {
 	if phase, seq := c.session.Phase(), c.session.Requests(); phase != c.phase || seq != c.seq {
-		c.phase, c.seq, c.phased = phase, seq, now
+		c.phase, c.seq, c.phased, c.came = phase, seq, now, fed
 	}
 }
 
