@@ -117,7 +117,7 @@ func (s *Session) feedChunks(in []byte, at int) int {
 // chunkByte takes one byte of what stands around the data.
 func (s *Session) chunkByte(c byte) *refusal {
 	x := s.x
-	next := x.chunk
+	var next chunkState
 	switch x.chunk {
 	case chunkSize:
 		return s.sizeByte(c)

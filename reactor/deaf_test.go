@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"workman/dispatch"
+	"workman/protocol"
 	"workman/reactor"
 )
 
@@ -164,4 +167,43 @@ func TestL10DeafProducer(t *testing.T) {
 		t.Errorf("the p99 of others' tasks was %v", beside)
 	}
 	waitFor(t, "what was held to be given back", func() bool { return budget.Used() == 0 })
+}
+
+// noting is an echo that answers with much, and notes who it is told is slow.
+type noting struct {
+	echo
+	slow, again *atomic.Int32
+}
+
+func (n noting) Message(s *protocol.Session, _ protocol.WSMessage) { s.Send(ws.OpText, make([]byte, 8<<20)) }
+
+func (n noting) SetSlow(_ *protocol.Session, slow bool) {
+	if slow {
+		n.slow.Add(1)
+	} else {
+		n.again.Add(1)
+	}
+}
+
+// TestL10Slow: the service is told once that a peer reads too little, and once that it has caught up.
+func TestL10Slow(t *testing.T) {
+	t.Parallel()
+	n := noting{slow: new(atomic.Int32), again: new(atomic.Int32)}
+	s, _ := listen(t, func(cfg *reactor.Config) {
+		cfg.Serve = func(*reactor.Loop) reactor.Service { return n }
+		cfg.SoftOut = softOut
+	})
+	p := dial(t, s).deafen().upgrade()
+	p.say("much")
+	waitFor(t, "the service to be told", func() bool { return n.slow.Load() == 1 })
+	if n.again.Load() != 0 {
+		t.Error("the peer is said to have caught up, and has read nothing")
+	}
+	if got := p.hear(); len(got) != 8<<20 {
+		t.Errorf("%d bytes came", len(got))
+	}
+	waitFor(t, "the service to be told of the end", func() bool { return n.again.Load() == 1 })
+	if n.slow.Load() != 1 {
+		t.Errorf("the service was told %d times", n.slow.Load())
+	}
 }
