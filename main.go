@@ -36,7 +36,7 @@ func main() {
 func run(o options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	debug.SetMemoryLimit(memoryLimit() / 10 * 9)
+	debug.SetMemoryLimit(memoryLimit() / 10 * 8) // the collector may be late
 	if o.fit(memoryLimit()) {
 		log.Warn("the memory there is does not hold as many tasks, schedules and names as may be; fewer are taken",
 			"max-tasks", o.MaxTasks, "max-schedules", o.MaxSchedules, "max-names", o.MaxNames)

@@ -89,8 +89,10 @@ func (o *options) logger(to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, h))
 }
 
-// budget is what tasks and connections may hold together.
-func (o *options) budget() *dispatch.Budget { return dispatch.NewBudget(o.bytes()) }
+// budget is what tasks and connections may hold together, but for what is kept for output.
+func (o *options) budget() *dispatch.Budget { return dispatch.NewBudget(o.bytes() - o.reserve()) }
+
+func (o *options) reserve() int64 { return o.bytes() / 4 }
 
 func (o *options) bytes() int64 {
 	if o.MaxBytes > 0 {
@@ -130,7 +132,7 @@ func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Config, error) {
 	c := reactor.DefaultConfig()
 	c.Host, c.Port, c.Log, c.Budget = o.Host, o.Port, log, budget
-	c.Reserve = o.bytes() / 4
+	c.Reserve = o.reserve()
 	if c.Loops = o.Loops; c.Loops == 0 {
 		// Measured: on two cores that clients share, one loop beats two.
 		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)

@@ -175,7 +175,9 @@ type noting struct {
 	slow, again *atomic.Int32
 }
 
-func (n noting) Message(s *protocol.Session, _ protocol.WSMessage) { s.Send(ws.OpText, make([]byte, 8<<20)) }
+func (n noting) Message(s *protocol.Session, _ protocol.WSMessage) {
+	s.Send(ws.OpText, make([]byte, 12<<20))
+}
 
 func (n noting) SetSlow(_ *protocol.Session, slow bool) {
 	if slow {
@@ -193,13 +195,13 @@ func TestL10Slow(t *testing.T) {
 		cfg.Serve = func(*reactor.Loop) reactor.Service { return n }
 		cfg.SoftOut = softOut
 	})
-	p := dial(t, s).deafen().upgrade()
+	p := dial(t, s).upgrade()
 	p.say("much")
 	waitFor(t, "the service to be told", func() bool { return n.slow.Load() == 1 })
 	if n.again.Load() != 0 {
 		t.Error("the peer is said to have caught up, and has read nothing")
 	}
-	if got := p.hear(); len(got) != 8<<20 {
+	if got := p.hear(); len(got) != 12<<20 {
 		t.Errorf("%d bytes came", len(got))
 	}
 	waitFor(t, "the service to be told of the end", func() bool { return n.again.Load() == 1 })

@@ -111,7 +111,7 @@ func (l *Loop) spill(c *conn) {
 	l.inTurn = true // the write may close the connection, and its end is not the end of the turn
 	out := c.session.Out
 	c.session.Out = nil
-	_, _ = c.gc.Write(out)
+	c.write(out)
 	l.give(out)
 	l.inTurn = inTurn
 	if c.gone {
@@ -281,12 +281,27 @@ func (l *Loop) flush(c *conn) {
 	out := c.session.Out
 	c.session.Out = nil
 	if len(out) > 0 && !c.gone {
-		// A failed write closes the connection from within: close then runs inside this call.
-		_, _ = c.gc.Write(out)
+		c.write(out)
 	}
 	l.give(out)
 	if !c.gone {
 		l.look(c)
+	}
+}
+
+// piece is how much is written at once. What the socket does not take gnet keeps in buffers of a power of two: a piece
+// fits one, and twice its size would be taken for a little more.
+const piece = 256 << 10
+
+// write writes bytes, or has gnet keep them. If that fails it closes the connection from within: Loop.close then runs
+// inside this call.
+func (c *conn) write(out []byte) {
+	for len(out) > 0 && !c.gone {
+		n := min(piece, len(out))
+		if _, err := c.gc.Write(out[:n]); err != nil {
+			return
+		}
+		out = out[n:]
 	}
 }
 

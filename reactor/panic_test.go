@@ -23,10 +23,13 @@ type fragile struct {
 	slow  *protocol.Session // panics when it is told that this one is slow, or reads again
 	again bool
 	ended map[*protocol.Session]bool
+	told  *atomic.Int32 // how often it was told that a peer is slow
 }
 
-func fragility(l *reactor.Loop) reactor.Service {
-	return &fragile{loop: l, ended: map[*protocol.Session]bool{}}
+func fragility(told *atomic.Int32) func(*reactor.Loop) reactor.Service {
+	return func(l *reactor.Loop) reactor.Service {
+		return &fragile{loop: l, ended: map[*protocol.Session]bool{}, told: told}
+	}
 }
 
 func (f *fragile) Request(s *protocol.Session, r *protocol.Request) {
@@ -48,7 +51,7 @@ func (f *fragile) Message(s *protocol.Session, m protocol.WSMessage) {
 		f.loop.Wake()
 	case "slow", "again":
 		f.slow, f.again = s, text == "again"
-		s.Send(1, make([]byte, 8<<20)) // more than the sockets take at once
+		s.Send(1, make([]byte, 12<<20)) // more than the sockets take at once
 		return
 	case "end":
 		f.ended[s] = true
@@ -78,6 +81,9 @@ func (f *fragile) Woken() {
 }
 
 func (f *fragile) SetSlow(s *protocol.Session, slow bool) {
+	if slow {
+		f.told.Add(1)
+	}
 	if f.slow == s && slow != f.again {
 		f.slow = nil
 		panic("fragile: slow")
@@ -111,12 +117,16 @@ func TestL17Panics(t *testing.T) {
 	} {
 		t.Run(c.where, func(t *testing.T) {
 			t.Parallel()
+			told := new(atomic.Int32)
 			s, log := listen(t, func(cfg *reactor.Config) {
-				cfg.Serve, cfg.HeadTime = fragility, time.Second
+				cfg.Serve, cfg.HeadTime = fragility(told), time.Second
 			})
 			neighbour := dial(t, s).upgrade()
 			p := dial(t, s)
 			c.does(p)
+			if strings.Contains(c.stack, "SetSlow") { // and it reads only then
+				waitFor(t, "the service to be told", func() bool { return told.Load() == 1 })
+			}
 			if c.stays {
 				p.hear()
 				waitFor(t, "the panic", func() bool { return s.Panics() == 1 })
@@ -145,7 +155,7 @@ func TestL17Panics(t *testing.T) {
 
 // TestL17PanicsAtTheEnd: the end of the server meets panics too, and ends all the same.
 func TestL17PanicsAtTheEnd(t *testing.T) {
-	s, _ := listen(t, func(cfg *reactor.Config) { cfg.Serve = fragility })
+	s, _ := listen(t, func(cfg *reactor.Config) { cfg.Serve = fragility(new(atomic.Int32)) })
 	p, neighbour := dial(t, s).upgrade(), dial(t, s).upgrade()
 	p.say("end")
 	p.hear()
