@@ -128,6 +128,9 @@ func TestFairShare(t *testing.T) {
 		return
 	}
 	for i, f := range floods {
+		if raceEnabled && i%3 > 0 {
+			continue // times mean nothing there, and other tests look for races in what is left out
+		}
 		t.Run(f.what, func(t *testing.T) {
 			p := launch(t)
 			p.drain()

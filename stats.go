@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"time"
 
 	"workman/dispatch"
@@ -48,6 +49,7 @@ func (s *service) line(now, last dispatch.Stats, every time.Duration) {
 		"scheduled", now.Schedule,
 		"workers", now.Workers,
 		"connections", s.server.Conns(),
+		"goroutines", runtime.NumGoroutine(),
 		"panics", s.server.Panics()+s.tasks.Panics(),
 	)
 }

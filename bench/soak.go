@@ -56,7 +56,7 @@ The table (a line for each quarter of the time: the mean of its samples, percent
   anon MB      What of it is heap and stacks (RssAnon: no mapped files).
   fds          Entries of /proc/PID/fd.
   threads      As /proc/PID/status has them.
-  goroutines   What GET /debug/pprof/goroutine?debug=1 says; – if the server has no such page.
+  goroutines   What the last line of statistics in the log says, if the bench started the server.
   clients      Connections that the bench holds at the time.
   server CPU   Of the server process, bench CPU of this program, other CPU of all else that runs
                on the machine; 100% is one core.
@@ -186,7 +186,7 @@ func (s *soak) endServer(stop func() error) error {
 // soak puts the server under load and looks at it. A signal ends the load, and
 // what was seen until then is judged.
 func (s *soak) soak(ctx context.Context) (err error) {
-	s.probe = newProbe(ctx, s.target)
+	s.probe = newProbe(s.target)
 	s.show.live("looking at the idle server")
 	if s.outcome.before, err = s.baseLine(ctx); err != nil {
 		return err
@@ -212,7 +212,7 @@ func (s *soak) baseLine(ctx context.Context) (v vitals, err error) {
 	for last := -1; v.FDs != last; {
 		last = v.FDs
 		wait(ctx, baseTime)
-		if v, err = s.probe.read(ctx); err != nil {
+		if v, err = s.probe.read(); err != nil {
 			return v, err
 		}
 	}
@@ -263,7 +263,7 @@ func (s *soak) settle(ctx context.Context) (err error) {
 	s.show.live("waiting for the server to settle")
 	began := time.Now()
 	for {
-		if s.outcome.after, err = s.probe.read(ctx); err != nil {
+		if s.outcome.after, err = s.probe.read(); err != nil {
 			return err
 		}
 		s.outcome.settled = time.Since(began)

@@ -80,7 +80,7 @@ func panels(o outcome) []panel {
 			{"others", grey, func(s sample) float64 { return s.Others }, nil},
 		}},
 	}
-	if o.before.Goroutines > 0 {
+	if o.tellsGoroutines() {
 		all[4].title = "threads, goroutines"
 		all[4].curves = append(all[4].curves, curve{"goroutines", green, func(s sample) float64 { return float64(s.Goroutines) }, nil})
 	}

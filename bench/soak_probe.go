@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // vitals are what the system tells of a process.
@@ -24,28 +20,22 @@ type vitals struct {
 
 // probe looks at a server process.
 type probe struct {
-	pid        int
-	goroutines string // where the server tells them; empty if it does not
-	client     http.Client
+	pid  int
+	said *tail // what the server logs; nil if the bench did not start it
 }
 
-// newProbe makes a probe, and finds out what the server tells.
-func newProbe(ctx context.Context, t *target) *probe {
-	p := &probe{pid: t.pid, goroutines: "http://" + t.addr + "/debug/pprof/goroutine?debug=1"}
-	p.client.Timeout = 5 * time.Second
-	p.client.Transport = &http.Transport{DisableKeepAlives: true} // its connections must not be counted
-	if n, err := p.askGoroutines(ctx); err != nil || n == 0 {
-		p.goroutines = ""
+func newProbe(t *target) *probe {
+	p := &probe{pid: t.pid}
+	if t.server != nil {
+		p.said = &t.server.said
 	}
 	return p
 }
 
 // read reads the vitals.
-func (p *probe) read(ctx context.Context) (v vitals, err error) {
-	if p.goroutines != "" {
-		if v.Goroutines, err = p.askGoroutines(ctx); err != nil {
-			return v, err
-		}
+func (p *probe) read() (v vitals, err error) {
+	if p.said != nil {
+		v.Goroutines = p.said.goroutines()
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
@@ -75,28 +65,16 @@ func statusField(text, name string) (int64, error) {
 	return 0, fmt.Errorf("/proc/PID/status has no %s (has the process ended?)", name)
 }
 
-// profileHead is how net/http/pprof begins its list of goroutines.
-var profileHead = regexp.MustCompile(`^goroutine profile: total (\d+)\n`)
+// tellsGoroutines is how workman's line of statistics tells them, every ten
+// seconds.
+var tellsGoroutines = regexp.MustCompile(`\bgoroutines"?[=:](\d+)`)
 
-// askGoroutines asks the server how many goroutines it has. It is 0 if the
-// server does not say.
-func (p *probe) askGoroutines(ctx context.Context) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.goroutines, nil)
-	if err != nil {
-		return 0, err
+// goroutines is what the log said of them last, 0 if nothing.
+func (t *tail) goroutines() int {
+	all := tellsGoroutines.FindAllStringSubmatch(t.String(), -1)
+	if len(all) == 0 {
+		return 0
 	}
-	response, err := p.client.Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("asking for the number of goroutines: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return 0, fmt.Errorf("asking for the number of goroutines: %w", err)
-	}
-	found := profileHead.FindSubmatch(text)
-	if response.StatusCode != http.StatusOK || found == nil {
-		return 0, nil
-	}
-	return strconv.Atoi(string(found[1]))
+	n, _ := strconv.Atoi(all[len(all)-1][1]) // digits
+	return n
 }

@@ -98,7 +98,7 @@ func (s *sampler) take(ctx context.Context) (one sample, err error) {
 	if err != nil {
 		return one, err
 	}
-	if one.vitals, err = s.probe.read(ctx); err != nil {
+	if one.vitals, err = s.probe.read(); err != nil {
 		return one, err
 	}
 	took := now.at.Sub(s.last.at).Seconds()

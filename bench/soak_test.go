@@ -8,8 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -272,23 +270,19 @@ func TestFlagsWithoutACommandMeasure(t *testing.T) {
 }
 
 func TestSoakProbeReadsGoroutines(t *testing.T) {
-	answer := "goroutine profile: total 17\n1 @ 0x1"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if answer == "" || r.URL.Path != "/debug/pprof/goroutine" {
-			http.NotFound(w, r)
-			return
-		}
-		io.WriteString(w, answer)
-	}))
-	defer server.Close()
-	addr := strings.TrimPrefix(server.URL, "http://")
-	v, err := newProbe(t.Context(), &target{addr: addr, pid: os.Getpid()}).read(t.Context())
-	if err != nil || v.Goroutines != 17 || v.RSS < 1e6 || v.Anonymous < 1e5 || v.FDs < 3 || v.Threads < 2 {
-		t.Errorf("%+v, %v", v, err)
+	own := &target{pid: os.Getpid(), server: &server{}}
+	v, err := newProbe(own).read()
+	if err != nil || v.Goroutines != 0 || v.RSS < 1e6 || v.Anonymous < 1e5 || v.FDs < 3 || v.Threads < 2 {
+		t.Errorf("before the server tells: %+v, %v", v, err)
 	}
-	answer = ""
-	if v, err = newProbe(t.Context(), &target{addr: addr, pid: os.Getpid()}).read(t.Context()); err != nil || v.Goroutines != 0 {
-		t.Errorf("a server that does not tell: %+v, %v", v, err)
+	io.WriteString(&own.server.said, "level=INFO msg=statistics finished=1 goroutines=16\n")
+	io.WriteString(&own.server.said, "level=INFO msg=statistics finished=2 goroutines=17 panics=0\n")
+	if v, err = newProbe(own).read(); err != nil || v.Goroutines != 17 {
+		t.Errorf("after: %+v, %v", v, err)
+	}
+	own.server = nil
+	if v, err = newProbe(own).read(); err != nil || v.Goroutines != 0 {
+		t.Errorf("of a server that the bench did not start: %+v, %v", v, err)
 	}
 }
 

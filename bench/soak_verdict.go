@@ -112,11 +112,16 @@ type outcome struct {
 	alarm    string
 }
 
+// tellsGoroutines reports whether the server has told them.
+func (o *outcome) tellsGoroutines() bool {
+	return len(o.samples) > 0 && o.samples[len(o.samples)-1].Goroutines > 0
+}
+
 // judge answers all questions.
 func judge(o outcome) []judgement {
 	all := []judgement{judgeAnswers(o), judgeMemory(o.samples), judgeDescriptors(o)}
 	all = append(all, judgeCount("threads", o.samples, func(s sample) float64 { return float64(s.Threads) }))
-	if o.before.Goroutines > 0 {
+	if o.tellsGoroutines() {
 		all = append(all, judgeCount("goroutines", o.samples, func(s sample) float64 { return float64(s.Goroutines) }))
 	}
 	if o.logged > 0 {

@@ -62,7 +62,6 @@ func TestSoakVerdictFindsWhatIsWrong(t *testing.T) {
 		"a descriptor":     {func(o *outcome) { o.after.FDs = 13 }, "descriptors", "it leaks 1"},
 		"threads":          {func(o *outcome) { grow(o.samples, func(v *vitals, n int) { v.Threads += n }) }, "threads", "grows"},
 		"goroutines": {func(o *outcome) {
-			o.before.Goroutines = 8
 			grow(o.samples, func(v *vitals, n int) { v.Goroutines = n })
 		}, "goroutines", "grows"},
 		"a wrong answer":        {func(o *outcome) { o.faults[faultWrong] = 1 }, "answers", "1 wrong"},
