@@ -238,7 +238,7 @@ func (s *soak) watch(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		one, err := s.sampler.take(context.WithoutCancel(ctx))
+		one, err := s.sampler.take()
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -93,7 +92,7 @@ func (s *sampler) read() (at reading, err error) {
 }
 
 // take takes a sample.
-func (s *sampler) take(ctx context.Context) (one sample, err error) {
+func (s *sampler) take() (one sample, err error) {
 	now, err := s.read()
 	if err != nil {
 		return one, err
