@@ -91,6 +91,7 @@ func (c *Combiner) lookAgain(sink Sink, extra int) {
 // run takes inputs up to the position until, whatever it costs, and then others' until extra events are enough; then it
 // lets the dispatcher go. mine is the caller's own input, whose bytes are borrowed, at position until-1.
 func (c *Combiner) run(sink Sink, until uint64, mine *Input, extra int) int {
+	defer c.held.Store(false) // whatever happens
 	sink.Begin()
 	now := c.clock()
 	for {
@@ -111,7 +112,6 @@ func (c *Combiner) run(sink Sink, until uint64, mine *Input, extra int) int {
 		c.ring.drop(cell, pos)
 	}
 	sink.End(c.d.Sleep(now))
-	c.held.Store(false)
 	return extra
 }
 
