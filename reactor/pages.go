@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -91,11 +90,6 @@ func (m *moved) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	return m.Conn.Read(b)
-}
-
-// WriteTo keeps io.Copy from reading past the front.
-func (m *moved) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{m})
 }
 
 func (m *moved) Close() error {

@@ -1,7 +1,7 @@
 // Echo serves workman's sockets, framing and parsing without workman: each WebSocket message and each POST body is
 // answered with itself. Conformance suites are pointed at it. With --relay it passes the four messages of a task between
-// producers and workers with no dispatcher, no JSON, no queue and no check: what is left is what the sockets allow, and
-// that is the baseline for benchmarks.
+// producers and workers with no dispatcher, no JSON and no check, only a queue of tasks and one of workers that are ready:
+// what is left is what the sockets allow, and that is the baseline for benchmarks.
 //
 // It is for tests and benchmarks only.
 package main
