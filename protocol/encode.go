@@ -38,31 +38,34 @@ var null = []byte("null")
 // handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output. Options that the producer left
 // out are left out.
 func handOut(s *Session, e *dispatch.Effect) {
-	const name, options, nonce, end = `{"name":`, `,"options":`, `,"nonce":"`, `"}`
-	n := len(name) + quotedLen(e.Name) + len(nonce) + dispatch.TokenLen + len(end)
+	const options, nonce, end = `,"options":`, `,"nonce":"`, `"}`
+	name := s.f.opening.of(e.Name)
+	n := len(name) + len(nonce) + dispatch.TokenLen + len(end)
 	if len(e.Body) > 0 {
 		n += len(options) + len(e.Body)
 	}
-	if !s.Text(n) {
+	out := s.text(n)
+	if out == nil {
 		return
 	}
-	out := AppendQuoted(append(s.Out, name...), e.Name)
+	out = out[copy(out, name):]
 	if len(e.Body) > 0 {
-		out = append(append(out, options...), e.Body...)
+		out = out[copy(out, options):]
+		out = out[copy(out, e.Body):]
 	}
-	out = e.Token.Append(append(out, nonce...))
-	s.Out = append(out, end...)
+	out = out[copy(out, nonce):]
+	e.Token.Put(out)
+	copy(out[dispatch.TokenLen:], end)
 }
 
-// quotedLen is how long a task name becomes as a JSON string. It holds no control characters (CheckName).
-func quotedLen(name []byte) int {
-	n := len(name) + 2
-	for _, c := range name {
-		if c == '"' || c == '\\' {
-			n++
-		}
+// opening is how a task's message begins, {"name":…, kept for the name that had the last task.
+type opening struct{ name, text []byte }
+
+func (o *opening) of(name []byte) []byte {
+	if string(o.name) != string(name) {
+		o.name, o.text = append(o.name[:0], name...), AppendQuoted(append(o.text[:0], `{"name":`...), name)
 	}
-	return n
+	return o.text
 }
 
 // reply sends a JSON value to whoever asked.
@@ -82,13 +85,15 @@ func answer(s *Session, nonce, body []byte) {
 		}
 		return
 	}
-	const begin, result, end = `{"nonce":`, `,"result":`, `}`
-	if !s.Text(len(begin) + len(nonce) + len(result) + len(body) + len(end)) {
+	const begin, result, end = `{"nonce":`, `,"result":`, '}'
+	out := s.text(len(begin) + len(nonce) + len(result) + len(body) + 1)
+	if out == nil {
 		return
 	}
-	out := append(append(s.Out, begin...), nonce...)
-	out = append(append(out, result...), body...)
-	s.Out = append(out, end...)
+	out = out[copy(out, begin):]
+	out = out[copy(out, nonce):]
+	out = out[copy(out, result):]
+	out[copy(out, body)] = end
 }
 
 // appendNames makes a JSON array of names that each end with a newline.

@@ -80,6 +80,8 @@ type Framing struct {
 
 	messageTooBig string
 
+	opening opening // of the last task handed out
+
 	spare     [len(classes)][][]byte
 	exchanges []*exchange
 }

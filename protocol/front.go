@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"slices"
+
 	"workman/dispatch"
 )
 
@@ -11,6 +13,8 @@ const (
 	tagEndpoint uint32 = 3
 	tagStrike   uint32 = 1 << 8 // one invalid message; the bits of tagStrikes count those in a row
 	tagStrikes  uint32 = 0xfff << 8
+	tagMiss     uint32 = 1 << 20 // one message that fits no template, likewise; with so many in a row none is learned any more
+	tagMisses   uint32 = 0xf << 20
 	tagSlow     uint32 = 1 << 31
 )
 
@@ -38,10 +42,13 @@ type Front struct {
 	ended   []dispatch.Conn // sessions that ended meanwhile
 	scratch []byte          // base for HTTP requests: name and options, one request after another
 	msg     Message
+	known   *templates
 }
 
 // NewFront makes a front that passes its events to submit, which must not keep the input after it returned.
-func NewFront(submit func(dispatch.Input)) *Front { return &Front{submit: submit} }
+func NewFront(submit func(dispatch.Input)) *Front {
+	return &Front{submit: submit, known: newTemplates()}
+}
 
 // Flush passes on what was collected. The owner calls it at the end of each turn.
 func (f *Front) Flush() {
@@ -99,6 +106,13 @@ func (f *Front) Ended(s *Session) {
 
 // event appends an empty event of a session, whose spans are to be parts of base (nil: it has none).
 func (f *Front) event(s *Session, base []byte) *dispatch.Event {
+	e := f.next(s, base)
+	*e = dispatch.Event{}
+	return e
+}
+
+// next is event, but what the event holds is to be written over.
+func (f *Front) next(s *Session, base []byte) *dispatch.Event {
 	if len(f.events) > 0 && (f.from != s.ID || base != nil && f.base != nil && &base[0] != &f.base[0]) {
 		f.Flush()
 	}
@@ -106,6 +120,6 @@ func (f *Front) event(s *Session, base []byte) *dispatch.Event {
 	if base != nil {
 		f.base = base
 	}
-	f.events = append(f.events, dispatch.Event{})
+	f.events = slices.Grow(f.events, 1)[:len(f.events)+1]
 	return &f.events[len(f.events)-1]
 }

@@ -10,10 +10,34 @@ import (
 
 // Message makes an event of one message of a producer or a worker.
 func (f *Front) Message(s *Session, m WSMessage) {
-	f.message(s, m)
+	if t := f.known.find(s, m.Base[m.At.Off:m.At.Off+m.At.Len]); t == nil || !f.familiar(s, m, t) {
+		f.message(s, m)
+	}
 	if int(m.At.Len) == len(m.Base) {
 		f.Flush() // what is all of its base was assembled, and is gone after the call
 	}
+}
+
+// familiar makes an event of a message that fits a template, and reports false if it is to be decoded after all.
+func (f *Front) familiar(s *Session, m WSMessage, t *template) bool {
+	switch t.event.Kind {
+	case dispatch.GetTask:
+		f.ready(s)
+	case dispatch.SendResult:
+		token, ok := dispatch.ParseToken(m.Base[m.At.Off+t.token:][:dispatch.TokenLen])
+		if !ok {
+			return false
+		}
+		*f.next(s, m.Base) = dispatch.Event{Kind: dispatch.SendResult, Body: moved(t.event.Body, m.At.Off), Token: token}
+	default:
+		if s.Tag&tagSlow != 0 {
+			return false
+		}
+		*f.next(s, m.Base) = dispatch.Event{Kind: dispatch.RunTask, Name: moved(t.event.Name, m.At.Off),
+			Nonce: moved(t.event.Nonce, m.At.Off), Body: moved(t.event.Body, m.At.Off)}
+	}
+	s.Tag &^= tagStrikes | tagMisses
+	return true
 }
 
 func (f *Front) message(s *Session, m WSMessage) {
@@ -21,6 +45,10 @@ func (f *Front) message(s *Session, m WSMessage) {
 	if err != nil && m.Text && !utf8.Valid(m.At.Of(m.Base)) {
 		s.Close(ws.StatusInvalidFramePayloadData, "a text message must be UTF-8")
 		return
+	}
+	if err == nil && s.Tag&tagMisses != tagMisses {
+		s.Tag += tagMiss
+		f.known.learn(s, m, &f.msg)
 	}
 	if s.Tag&tagEndpoint == tagWorker {
 		f.worker(s, m.Base, err)
@@ -110,15 +138,8 @@ func (f *Front) worker(s *Session, base []byte, err error) {
 	switch {
 	case err != nil:
 	case m.Action == ActionGetTask:
-		// Behind a result it belongs to the same event: the worker is done with one and ready for the next.
-		if k := len(f.events); k > 0 && f.from == s.ID {
-			last := &f.events[k-1]
-			if last.Kind == dispatch.SendResult || last.Kind == dispatch.GetTask {
-				last.Count++
-				return
-			}
-		}
-		f.valid(s, nil, dispatch.GetTask).Count = 1
+		s.Tag &^= tagStrikes
+		f.ready(s)
 		return
 	case m.Action == ActionSendResult:
 		e := f.valid(s, base, dispatch.SendResult)
@@ -131,6 +152,19 @@ func (f *Front) worker(s *Session, base []byte, err error) {
 	}
 	f.event(s, nil).Kind = dispatch.SendResult // of no task: counted as a bad one
 	f.strike(s)
+}
+
+// ready notes that a worker is ready for one more task. Behind a result that belongs to the same event: it is done with
+// one and ready for the next.
+func (f *Front) ready(s *Session) {
+	if k := len(f.events); k > 0 && f.from == s.ID {
+		last := &f.events[k-1]
+		if last.Kind == dispatch.SendResult || last.Kind == dispatch.GetTask {
+			last.Count++
+			return
+		}
+	}
+	*f.next(s, nil) = dispatch.Event{Kind: dispatch.GetTask, Count: 1}
 }
 
 // wrong answers a producer's message with an error, and the connection stays.

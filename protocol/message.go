@@ -75,6 +75,8 @@ type Message struct {
 	Name, When, ID         dispatch.Span // text
 	Nonce, Options, Result dispatch.Span // JSON as sent, without white space around it
 	NonceText              dispatch.Span // if Nonce is a string, what is between its quotes
+
+	plain bool // nothing about the message is odd: it may serve as a template
 }
 
 // NonceToken is the token that a worker's nonce spells; false if it is none.
@@ -114,6 +116,7 @@ func DecodeMessage(base []byte, at dispatch.Span, m *Message) error {
 	case odd != oddities{}:
 		return odd.settle(b, start, m)
 	}
+	m.plain = !m.NonceEscaped
 	return nil
 }
 

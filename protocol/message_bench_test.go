@@ -12,7 +12,7 @@ import (
 // The messages of the S2 benchmark, byte for byte.
 const (
 	runTaskMessage    = `{"action":"RunTask","name":"work","nonce":"00000001","options":{"a":0.1234567890123456,"b":0.6543210987654321}}`
-	sendResultMessage = `{"action":"SendResult","nonce":"0123456789abcdef01234567","result":0.7777777777777777}`
+	sendResultMessage = `{"action":"SendResult","nonce":"abcdefghijklmnopabcdefgh","result":0.7777777777777777}`
 	getTaskMessage    = `{"action":"GetTask"}`
 )
 

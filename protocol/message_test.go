@@ -48,7 +48,7 @@ func showMessage(base []byte, m protocol.Message) string {
 func TestDecodeMessage(t *testing.T) {
 	for _, c := range []struct{ message, want string }{
 		{runTaskMessage, `3 action="RunTask" name=work nonce="00000001" options={"a":0.1234567890123456,"b":0.6543210987654321} text=00000001 escaped=false`},
-		{sendResultMessage, `8 action="SendResult" nonce="0123456789abcdef01234567" result=0.7777777777777777 text=0123456789abcdef01234567 escaped=false`},
+		{sendResultMessage, `8 action="SendResult" nonce="abcdefghijklmnopabcdefgh" result=0.7777777777777777 text=abcdefghijklmnopabcdefgh escaped=false`},
 		{getTaskMessage, `7 action="GetTask"`},
 		{`{}`, `0`},
 		{" \t\r\n{ \t\r\n} \t\r\n", `0`},
@@ -188,14 +188,14 @@ func TestDecodeMessageRefusalHasNonce(t *testing.T) {
 func TestNonceToken(t *testing.T) {
 	want := dispatch.Token{Slot: 0x01234567, Secret: 0x89abcdef01234567}
 	for nonce, ok := range map[string]bool{
-		`"0123456789abcdef01234567"`:                              true,
-		`"\u0030123456789abcdef0123456\u0037"`:                    true,
-		`"` + escapedText("0123456789abcdef01234567") + `"`:       true,
-		`"` + escapedText("0123456789abcdef012345678") + `"`:      false,
-		`"` + escapedText("0123456789abcdef01234567") + `\u0030"`: false,
-		`"0123456789ABCDEF01234567"`:                              false,
-		`"0123456789abcdef0123456"`:                               false,
-		`"\ud8000123456789abcdef0123456"`:                         false,
+		`"abcdefghijklmnopabcdefgh"`:                              true,
+		`"\u0061bcdefghijklmnopabcdefg\u0068"`:                    true,
+		`"` + escapedText("abcdefghijklmnopabcdefgh") + `"`:       true,
+		`"` + escapedText("abcdefghijklmnopabcdefgh8") + `"`:      false,
+		`"` + escapedText("abcdefghijklmnopabcdefgh") + `\u0061"`: false,
+		`"ABCDEFGHIJKLMNOPABCDEFGH"`:                              false,
+		`"abcdefghijklmnopabcdefg"`:                               false,
+		`"\ud800abcdefghijklmnopabcdefg"`:                         false,
 		`""`:                                                      false,
 		`123456789012345678901234`:                                false,
 		`null`:                                                    false,

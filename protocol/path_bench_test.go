@@ -52,7 +52,7 @@ func newPath(tb testing.TB, each int) *path {
 			`{"action":"RunTask","name":"work","nonce":"%08d","options":{"a":0.1234567890123456,"b":0.6543210987654321}}`, i))...)
 		const head = `{"action":"SendResult","nonce":"`
 		p.nonces = append(p.nonces, len(p.results)+6+len(head))
-		p.results = append(p.results, clientText(head+`0123456789abcdef01234567","result":0.7777777777777777}`)...)
+		p.results = append(p.results, clientText(head+`abcdefghijklmnopabcdefgh","result":0.7777777777777777}`)...)
 		p.results = append(p.results, clientText(`{"action":"GetTask"}`)...)
 	}
 	return p

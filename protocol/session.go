@@ -97,6 +97,7 @@ type Session struct {
 	ID    dispatch.Conn // set by Start, for the host and the service
 	Out   []byte        // the output of this turn. The host writes it and sets it to nil
 	Tag   uint32        // free for the service
+	Memo  [2]uint8      // likewise
 	Heard bool          // a pong has come; the host sets it to false again
 
 	mode     mode

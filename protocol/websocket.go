@@ -9,8 +9,14 @@ import (
 	"workman/dispatch"
 )
 
-// feedFrames takes one frame, or as much of it as there is.
+// feedFrames takes the frames that are messages by themselves and have come whole, and then one other frame, or as much
+// of it as there is.
 func (s *Session) feedFrames(in []byte, at int) int {
+	if s.mode == modeFrames && len(s.buf) == 0 && s.left == 0 {
+		if at = s.feedTexts(in, at); at == len(in) || s.mode != modeFrames {
+			return at
+		}
+	}
 	switch {
 	case s.left > 0:
 		return s.payload(in, at)
@@ -36,6 +42,31 @@ func (s *Session) feedFrames(in []byte, at int) int {
 		return at + h.length
 	}
 	return s.frame(h, in, at)
+}
+
+// feedTexts takes whole text frames of up to 64 KiB, for as long as there is nothing else: nearly all there is.
+func (s *Session) feedTexts(in []byte, at int) int {
+	for s.mode == modeFrames && s.op == 0 && len(in)-at >= 8 {
+		b := in[at:]
+		size, n, mask := 6, int(b[1]&0x7f), binary.LittleEndian.Uint32(b[2:])
+		if n >= 126 {
+			if n = int(binary.BigEndian.Uint16(b[2:])); b[1] != 0x80|126 || n < 126 {
+				break
+			}
+			size, mask = 8, binary.LittleEndian.Uint32(b[4:])
+		}
+		if b[0] != 0x80|byte(ws.OpText) || b[1] < 0x80 || size+n > len(b) || n > s.f.cfg.MaxMessage {
+			break
+		}
+		unmaskIn(in, at+size, n, mask)
+		if s.f.cfg.CheckUTF8 && !utf8.Valid(b[size:size+n]) {
+			s.fail(ws.StatusInvalidFramePayloadData, "")
+			return len(in)
+		}
+		s.message(in, at+size, n, true)
+		at += size + n
+	}
+	return at
 }
 
 // feedHeader takes a header that did not come whole; of a control frame the payload too, which is short. They are kept

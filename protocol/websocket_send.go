@@ -1,21 +1,34 @@
 package protocol
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-// Text begins a text frame of exactly n bytes in Out; the caller then appends exactly n bytes to Out. It returns false,
-// and has written nothing, if the session is no open WebSocket (any more): then nothing may be appended.
+// Text begins a text frame of exactly n bytes in Out, and makes room for them; the caller then appends exactly n bytes to
+// Out. It returns false, and has written nothing, if the session is no open WebSocket (any more): then nothing may be
+// appended.
 func (s *Session) Text(n int) bool {
 	if s.mode != modeFrames {
 		return false
 	}
 	s.room()
-	s.Out = appendFrame(s.Out, ws.OpText, n)
+	const longest = 10 // of a header
+	s.Out = appendFrame(slices.Grow(s.Out, longest+n), ws.OpText, n)
 	return true
+}
+
+// text is Text, and returns the n bytes that the caller is to write; nil instead of false.
+func (s *Session) text(n int) []byte {
+	if !s.Text(n) {
+		return nil
+	}
+	at := len(s.Out)
+	s.Out = s.Out[:at+n]
+	return s.Out[at:]
 }
 
 // Send writes a whole message, or a ping or pong of at most 125 bytes. It does nothing if the session is no open

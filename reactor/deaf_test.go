@@ -40,7 +40,7 @@ func (p *peer) deafen() *peer {
 	return p
 }
 
-var nonce = regexp.MustCompile(`"nonce":"([0-9a-f]{24})"`)
+var nonce = regexp.MustCompile(`"nonce":"([a-p]{24})"`)
 
 // token is the nonce of a task, at the end of its message.
 func token(t *testing.T, task string) string {

@@ -20,6 +20,19 @@ func (l *Loop) survive(c *conn) {
 	}
 }
 
+// surviveOf is survive for what a loop does for one connection after another: c is the one whose turn it is, nil while it
+// is about none.
+func (l *Loop) surviveOf(c **conn) {
+	if p := recover(); p != nil {
+		if *c == nil {
+			l.server.faulted("passing on what the dispatcher says", p)
+			return
+		}
+		l.server.panicked(*c, p)
+		l.drop(*c)
+	}
+}
+
 // outlive goes on after a panic that is about no connection, or about the one that is being read.
 func (l *Loop) outlive(what string) {
 	if p := recover(); p != nil {

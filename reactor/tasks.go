@@ -91,20 +91,33 @@ func (e *end) unpack() {
 }
 
 func (e *end) deliver(f *dispatch.Effect) {
-	c := e.loop.find(f.To)
-	switch {
-	case c == nil:
-	case f.Kind == dispatch.Paused:
-		e.loop.pause(&c.session)
-	default:
-		e.encode(c, f)
-	}
+	one := [1]dispatch.Effect{*f}
+	e.some(one[:])
 }
 
-// encode is apart so that a panic costs the connection that the effect is for, and not the one it came from.
-func (e *end) encode(c *conn, f *dispatch.Effect) {
-	defer e.loop.survive(c)
-	protocol.Encode(&c.session, f)
+// some delivers effects, as many as there are until one panics, that one included, and returns how many. Those for other
+// loops are packed.
+func (e *end) some(effects []dispatch.Effect) (done int) {
+	var to *conn
+	defer e.loop.surviveOf(&to)
+	for done < len(effects) {
+		f := &effects[done]
+		done++
+		if f.To.Loop() != e.loop.index {
+			to = nil
+			e.courier.add(f)
+			continue
+		}
+		if to = e.loop.find(f.To); to == nil {
+			continue
+		}
+		if f.Kind == dispatch.Paused {
+			e.loop.pause(&to.session)
+		} else {
+			protocol.Encode(&to.session, f)
+		}
+	}
+	return done
 }
 
 // Begin takes what earlier holders left for this loop: it is older than what this run will say.
@@ -112,13 +125,8 @@ func (e *end) Begin() { e.unpack() }
 
 // Deliver writes the effects for connections of this loop, and packs the others.
 func (e *end) Deliver(b *dispatch.Batch) {
-	for i := range b.Effects {
-		f := &b.Effects[i]
-		if f.To.Loop() == e.loop.index {
-			e.deliver(f)
-		} else {
-			e.courier.add(f)
-		}
+	for rest := b.Effects; len(rest) > 0; {
+		rest = rest[e.some(rest):]
 	}
 	e.courier.note(b)
 }
