@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // serve starts a whole server on free ports, and ends it with the test.
-func serve(t *testing.T, set func(*options)) *service {
+func serve(t testing.TB, set func(*options)) *service {
 	t.Helper()
 	o := options{
 		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20,

@@ -74,7 +74,7 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case SendResult:
 		d.result(from, ev, base, out)
 	case GetTask:
-		d.credit(from, ev.Count, out)
+		d.credit(d.worker(from), ev.Count, out)
 	case RegisterTask:
 		d.register(from, ev.Name.Of(base), out)
 	case ScheduleTask:

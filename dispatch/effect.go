@@ -82,6 +82,19 @@ type Batch struct {
 	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
 }
 
+// add appends an effect with nothing but its kind and whom it is for. It is filled in field by field: to make one and copy
+// it costs several times as much.
+func (b *Batch) add(kind EffectKind, to Conn) *Effect {
+	if n := len(b.Effects); n < cap(b.Effects) {
+		b.Effects = b.Effects[:n+1] // Reset has emptied it
+	} else {
+		b.Effects = append(b.Effects, Effect{})
+	}
+	e := &b.Effects[len(b.Effects)-1]
+	e.Kind, e.To = kind, to
+	return e
+}
+
 func (b *Batch) empty() bool {
 	return len(b.Effects) == 0 && len(b.Records) == 0 && len(b.Loads) == 0 && b.Stats == nil && b.Survey == nil
 }

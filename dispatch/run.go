@@ -3,9 +3,9 @@ package dispatch
 // run takes a call: to a worker that is ready for it, or into the queue of its name.
 func (d *Dispatcher) run(from Conn, ev *Event, base []byte, out *Batch) {
 	p := d.peer(from)
-	slot, why := uint32(0), TooManyHere
+	slot, t, why := uint32(0), (*task)(nil), TooManyHere
 	if p.calls < d.cfg.ConnTasks || d.draining {
-		slot, why = d.accept(from, ev, base, d.stats.Queued+d.stats.Leased < d.cfg.MaxTasks, TooMany)
+		slot, t, why = d.accept(from, ev, base, d.stats.Queued+d.stats.Leased < d.cfg.MaxTasks, TooMany)
 	}
 	if why != 0 {
 		d.stats.Refused++
@@ -13,23 +13,22 @@ func (d *Dispatcher) run(from Conn, ev *Event, base []byte, out *Batch) {
 		return
 	}
 	d.stats.Submitted++
-	t := d.tasks.at(slot)
 	t.from, t.seq = from, ev.Seq
 	p.calls++
 	d.enqueue(slot, t, out)
 }
 
 // accept makes a task of what a producer sent, in no state yet.
-func (d *Dispatcher) accept(from Conn, ev *Event, base []byte, room bool, full Reason) (uint32, Reason) {
+func (d *Dispatcher) accept(from Conn, ev *Event, base []byte, room bool, full Reason) (uint32, *task, Reason) {
 	if d.draining {
-		return 0, Draining
+		return 0, nil, Draining
 	}
 	if !room {
-		return 0, full
+		return 0, nil, full
 	}
 	num := d.nameOf(from, ev.Name.Of(base))
 	if num == 0 {
-		return 0, TooManyName
+		return 0, nil, TooManyName
 	}
 	nonce, body := ev.Nonce.Of(base), ev.Body.Of(base)
 	if ev.Kind == ScheduleTask {
@@ -41,13 +40,12 @@ func (d *Dispatcher) accept(from Conn, ev *Event, base []byte, room bool, full R
 			n.refs = 1
 			d.names.drop(num)
 		}
-		return 0, NoMemory
+		return 0, nil, NoMemory
 	}
-	slot := d.tasks.take()
-	t := d.tasks.at(slot)
+	slot, t := d.tasks.take()
 	t.name, t.data, t.nonceLen, t.bodyLen = num, data, uint32(len(nonce)), uint32(len(body))
 	d.names.all[num].refs++
-	return slot, 0
+	return slot, t, 0
 }
 
 // nameOf finds a name's number, or gives it one; 0 if there are too many. The caller counts its reference at once.
@@ -75,7 +73,7 @@ func (d *Dispatcher) enqueue(slot uint32, t *task, out *Batch) {
 	}
 	t.state = queued
 	d.stats.Queued++
-	if n.queue.push(&d.tasks, slot); n.queue.len == 1 {
+	if n.queue.push(&d.tasks, slot, t); n.queue.len == 1 {
 		n.headIs(t.place)
 	}
 }
@@ -86,7 +84,7 @@ const taskMessage = 64
 // handOut gives a task that is in no list to a worker that is ready.
 func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batch) {
 	t.state, t.holder, t.secret = leased, w.conn, d.random.Uint64()
-	w.inHand.push(&d.tasks, slot)
+	w.inHand.push(&d.tasks, slot, t)
 	w.leased++
 	n.leased++
 	d.stats.Leased++
@@ -95,13 +93,10 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 	if w.next != nil {
 		w.class.took(w, n)
 	}
-	out.Effects = append(out.Effects, Effect{
-		Kind:  HandOut,
-		To:    w.conn,
-		Token: Token{Slot: slot, Secret: t.secret},
-		Name:  n.text,
-		Body:  d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:],
-	})
+	e := out.add(HandOut, w.conn)
+	e.Token = Token{Slot: slot, Secret: t.secret}
+	e.Name = n.text
+	e.Body = d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:]
 	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
 	}
@@ -112,25 +107,30 @@ func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
 	t := d.tasks.find(ev.Token, leased)
 	if t == nil || t.holder != from {
 		d.stats.BadResults++
-	} else {
-		d.release(d.peer(from).worker, ev.Token.Slot, t)
-		d.stats.Finished++
-		if t.from != 0 {
-			out.Effects = append(out.Effects, Effect{
-				Kind: Result, To: t.from, Seq: t.seq,
-				Nonce: d.bytes.bytes(t.data, int(t.nonceLen)), Body: ev.Body.Of(base),
-			})
+		if ev.Count > 0 {
+			d.credit(d.worker(from), ev.Count, out)
 		}
-		d.forget(ev.Token.Slot, t)
+		return
 	}
+	w := d.peer(from).worker
+	d.release(w, t)
+	d.stats.Finished++
+	if t.from != 0 {
+		e := out.add(Result, t.from)
+		e.Seq = t.seq
+		e.Nonce = d.bytes.bytes(t.data, int(t.nonceLen))
+		e.Body = ev.Body.Of(base)
+	}
+	d.forget(ev.Token.Slot, t)
 	if ev.Count > 0 {
-		d.credit(from, ev.Count, out)
+		d.heard(w)
+		d.credit(w, ev.Count, out)
 	}
 }
 
 // release takes a task out of its worker's hand.
-func (d *Dispatcher) release(w *worker, slot uint32, t *task) {
-	w.inHand.remove(&d.tasks, slot)
+func (d *Dispatcher) release(w *worker, t *task) {
+	w.inHand.remove(&d.tasks, t)
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
@@ -153,7 +153,7 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 	}
 	d.bytes.release(t.data)
 	d.names.drop(t.name)
-	d.tasks.give(slot)
+	d.tasks.give(slot, t)
 }
 
 // stop answers everybody who waits.
@@ -166,7 +166,7 @@ func (d *Dispatcher) stop(out *Batch) {
 			d.names.all[t.name].queue = queue{} // each of its tasks comes by
 			d.stats.Queued--
 		case leased:
-			d.release(d.peer(t.holder).worker, slot, t)
+			d.release(d.peer(t.holder).worker, t)
 		default:
 			continue
 		}

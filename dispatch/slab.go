@@ -67,11 +67,11 @@ func (s *slab) put(a, b []byte) (block, bool) {
 	if n == 0 {
 		return block{}, true
 	}
-	at, ok := s.take(n)
-	if !ok {
+	at, p := s.take(n)
+	if p == nil {
 		return block{}, false
 	}
-	buf := s.bytes(at, n)
+	buf := p.buf[at.off : int(at.off)+n]
 	copy(buf[copy(buf, a):], b)
 	return at, true
 }
@@ -100,7 +100,8 @@ func (s *slab) settle() {
 	s.later = s.later[:0]
 }
 
-func (s *slab) take(n int) (block, bool) {
+// take finds a block for n bytes, and returns its page too; nil if there is no memory for it.
+func (s *slab) take(n int) (block, *slabPage) {
 	if n > slabLargest {
 		return s.takeLarge(n)
 	}
@@ -108,7 +109,7 @@ func (s *slab) take(n int) (block, bool) {
 	num := s.part[class]
 	if num == 0 {
 		if num = s.grow(slabPageSize, class); num == 0 {
-			return block{}, false
+			return block{}, nil
 		}
 		s.list(num)
 	}
@@ -128,12 +129,15 @@ func (s *slab) take(n int) (block, bool) {
 	if p.free == 0 && (p.carved+1)*p.size > slabPageSize {
 		s.unlist(num)
 	}
-	return block{num, off}, true
+	return block{num, off}, p
 }
 
-func (s *slab) takeLarge(n int) (block, bool) {
+func (s *slab) takeLarge(n int) (block, *slabPage) {
 	num := s.grow((n+4095)&^4095, -1)
-	return block{num, 0}, num != 0
+	if num == 0 {
+		return block{}, nil
+	}
+	return block{num, 0}, &s.pages[num-1]
 }
 
 func (s *slab) give(b block) {

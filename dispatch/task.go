@@ -47,13 +47,13 @@ type table struct {
 
 func (t *table) at(slot uint32) *task { return &t.pages[slot/taskPage][slot%taskPage] }
 
-// take returns a free slot. Nothing of its last use is left in it.
-func (t *table) take() uint32 {
+// take returns a free slot and its task. Nothing of its last use is left in it.
+func (t *table) take() (uint32, *task) {
 	if slot := t.free; slot != 0 {
 		k := t.at(slot)
 		t.free = k.next
 		k.next = 0
-		return slot
+		return slot, k
 	}
 	if t.made == 0 {
 		t.made = 1
@@ -62,11 +62,12 @@ func (t *table) take() uint32 {
 		t.pages = append(t.pages, new([taskPage]task))
 	}
 	t.made++
-	return t.made - 1
+	return t.made - 1, t.at(t.made - 1)
 }
 
-func (t *table) give(slot uint32) {
-	*t.at(slot) = task{next: t.free}
+// give makes a slot free, k is its task.
+func (t *table) give(slot uint32, k *task) {
+	*k = task{next: t.free}
 	t.free = slot
 }
 
@@ -84,8 +85,8 @@ func (t *table) find(tok Token, s state) *task {
 // list is a first-in-first-out of tasks, threaded through their next and prev.
 type list struct{ head, tail uint32 }
 
-func (l *list) push(t *table, slot uint32) {
-	k := t.at(slot)
+// push appends a slot, whose task is k.
+func (l *list) push(t *table, slot uint32, k *task) {
 	if k.prev = l.tail; l.tail == 0 {
 		l.head = slot
 	} else {
@@ -94,8 +95,8 @@ func (l *list) push(t *table, slot uint32) {
 	l.tail = slot
 }
 
-func (l *list) remove(t *table, slot uint32) {
-	k := t.at(slot)
+// remove takes a task out, wherever it stands.
+func (l *list) remove(t *table, k *task) {
 	if k.prev == 0 {
 		l.head = k.next
 	} else {
@@ -128,8 +129,8 @@ func (q *queue) head() uint32 {
 }
 
 // push adds a task that has just got its place.
-func (q *queue) push(t *table, slot uint32) {
-	q.fresh.push(t, slot)
+func (q *queue) push(t *table, slot uint32, k *task) {
+	q.fresh.push(t, slot, k)
 	q.len++
 }
 
@@ -146,7 +147,7 @@ func (q *queue) pop(t *table) uint32 {
 		q.returned = t.pair(t.at(slot).prev)
 		t.at(slot).prev = 0
 	} else {
-		q.fresh.remove(t, slot)
+		q.fresh.remove(t, t.at(slot))
 	}
 	return slot
 }

@@ -3,19 +3,18 @@ package dispatch
 // schedule accepts a task for later. A time that has passed is one that comes at the next Tick.
 func (d *Dispatcher) schedule(now Now, from Conn, ev *Event, base []byte, out *Batch) {
 	nonce := ev.Nonce.Of(base)
-	slot, why := uint32(0), NotStored
+	slot, t, why := uint32(0), (*task)(nil), NotStored
 	if !d.durable.failed {
 		// What has come due is not refused for want of room among the tasks, so it counts here.
 		all := d.wheel.Len() + d.stats.Queued + d.stats.Leased
 		room := d.wheel.Len() < d.cfg.MaxSchedules && all < d.cfg.MaxSchedules+d.cfg.MaxTasks
-		slot, why = d.accept(from, ev, base, room, TooManyTime)
+		slot, t, why = d.accept(from, ev, base, room, TooManyTime)
 	}
 	if why != 0 {
 		d.stats.Refused++
 		refuse(out, from, ev.Seq, nonce, why)
 		return
 	}
-	t := d.tasks.at(slot)
 	t.state, t.secret = scheduled, d.random.Uint64()
 	id := Token{Slot: slot, Secret: t.secret}
 	promise := Effect{Kind: Scheduled, To: from, Seq: ev.Seq, Nonce: nonce, Token: id}

@@ -12,10 +12,15 @@ func (d *Dispatcher) worker(c Conn) *worker {
 		p.worker = &worker{conn: c, blocked: p.blocked}
 		d.stats.Workers++
 	}
-	if w := p.worker; w.input != d.input {
+	d.heard(p.worker)
+	return p.worker
+}
+
+// heard notes that a worker says something in this input: what it was handed before is written.
+func (d *Dispatcher) heard(w *worker) {
+	if w.input != d.input {
 		w.input, w.burst = d.input, 0
 	}
-	return p.worker
 }
 
 // register adds a name to those that a worker can do.
@@ -41,8 +46,7 @@ func (d *Dispatcher) register(from Conn, text []byte, out *Batch) {
 }
 
 // credit makes a worker ready for so many more tasks.
-func (d *Dispatcher) credit(from Conn, count uint32, out *Batch) {
-	w := d.worker(from)
+func (d *Dispatcher) credit(w *worker, count uint32, out *Batch) {
 	w.credit = min(w.credit+int(count), d.cfg.WorkerCredit)
 	d.serve(w, out)
 }

@@ -38,9 +38,9 @@ var null = []byte("null")
 // handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output. Options that the producer left
 // out are left out.
 func handOut(s *Session, e *dispatch.Effect) {
-	const options, nonce, end = `,"options":`, `,"nonce":"`, `"}`
+	const options = `,"options":`
 	name := s.f.opening.of(e.Name)
-	n := len(name) + len(nonce) + dispatch.TokenLen + len(end)
+	n := len(name) + len(nonceKey) + dispatch.TokenLen + len(closing)
 	if len(e.Body) > 0 {
 		n += len(options) + len(e.Body)
 	}
@@ -53,10 +53,19 @@ func handOut(s *Session, e *dispatch.Effect) {
 		out = out[copy(out, options):]
 		out = out[copy(out, e.Body):]
 	}
-	out = out[copy(out, nonce):]
+	*(*[len(nonceKey)]byte)(out) = nonceKey
+	out = out[len(nonceKey):]
 	e.Token.Put(out)
-	copy(out[dispatch.TokenLen:], end)
+	*(*[len(closing)]byte)(out[dispatch.TokenLen:]) = closing
 }
+
+// Arrays are stored where a call to copy a string would cost more.
+var (
+	nonceKey  = [10]byte([]byte(`,"nonce":"`))
+	closing   = [2]byte{'"', '}'}
+	nonceOpen = [9]byte([]byte(`{"nonce":`))
+	resultKey = [10]byte([]byte(`,"result":`))
+)
 
 // opening is how a task's message begins, {"name":…, kept for the name that had the last task.
 type opening struct{ name, text []byte }
@@ -85,15 +94,16 @@ func answer(s *Session, nonce, body []byte) {
 		}
 		return
 	}
-	const begin, result, end = `{"nonce":`, `,"result":`, '}'
-	out := s.text(len(begin) + len(nonce) + len(result) + len(body) + 1)
+	out := s.text(len(nonceOpen) + len(nonce) + len(resultKey) + len(body) + 1)
 	if out == nil {
 		return
 	}
-	out = out[copy(out, begin):]
+	*(*[len(nonceOpen)]byte)(out) = nonceOpen
+	out = out[len(nonceOpen):]
 	out = out[copy(out, nonce):]
-	out = out[copy(out, result):]
-	out[copy(out, body)] = end
+	*(*[len(resultKey)]byte)(out) = resultKey
+	out = out[len(resultKey):]
+	out[copy(out, body)] = '}'
 }
 
 // appendNames makes a JSON array of names that each end with a newline.

@@ -1,8 +1,6 @@
 package protocol
 
 import (
-	"slices"
-
 	"workman/dispatch"
 )
 
@@ -104,15 +102,9 @@ func (f *Front) Ended(s *Session) {
 	f.event(s, nil).Kind = dispatch.Gone
 }
 
-// event appends an empty event of a session, whose spans are to be parts of base (nil: it has none).
+// event appends an empty event of a session, whose spans are to be parts of base (nil: it has none). It is filled in
+// field by field: to make one and copy it costs several times as much.
 func (f *Front) event(s *Session, base []byte) *dispatch.Event {
-	e := f.next(s, base)
-	*e = dispatch.Event{}
-	return e
-}
-
-// next is event, but what the event holds is to be written over.
-func (f *Front) next(s *Session, base []byte) *dispatch.Event {
 	if len(f.events) > 0 && (f.from != s.ID || base != nil && f.base != nil && &base[0] != &f.base[0]) {
 		f.Flush()
 	}
@@ -120,6 +112,12 @@ func (f *Front) next(s *Session, base []byte) *dispatch.Event {
 	if base != nil {
 		f.base = base
 	}
-	f.events = slices.Grow(f.events, 1)[:len(f.events)+1]
-	return &f.events[len(f.events)-1]
+	if n := len(f.events); n < cap(f.events) {
+		f.events = f.events[:n+1]
+	} else {
+		f.events = append(f.events, dispatch.Event{})
+	}
+	e := &f.events[len(f.events)-1]
+	*e = dispatch.Event{}
+	return e
 }

@@ -28,13 +28,15 @@ func (f *Front) familiar(s *Session, m WSMessage, t *template) bool {
 		if !ok {
 			return false
 		}
-		*f.next(s, m.Base) = dispatch.Event{Kind: dispatch.SendResult, Body: moved(t.event.Body, m.At.Off), Token: token}
+		e := f.event(s, m.Base)
+		e.Kind, e.Body, e.Token = dispatch.SendResult, moved(t.event.Body, m.At.Off), token
 	default:
 		if s.Tag&tagSlow != 0 {
 			return false
 		}
-		*f.next(s, m.Base) = dispatch.Event{Kind: dispatch.RunTask, Name: moved(t.event.Name, m.At.Off),
-			Nonce: moved(t.event.Nonce, m.At.Off), Body: moved(t.event.Body, m.At.Off)}
+		e := f.event(s, m.Base)
+		e.Kind, e.Name = dispatch.RunTask, moved(t.event.Name, m.At.Off)
+		e.Nonce, e.Body = moved(t.event.Nonce, m.At.Off), moved(t.event.Body, m.At.Off)
 	}
 	s.Tag &^= tagStrikes | tagMisses
 	return true
@@ -164,7 +166,8 @@ func (f *Front) ready(s *Session) {
 			return
 		}
 	}
-	*f.next(s, nil) = dispatch.Event{Kind: dispatch.GetTask, Count: 1}
+	e := f.event(s, nil)
+	e.Kind, e.Count = dispatch.GetTask, 1
 }
 
 // wrong answers a producer's message with an error, and the connection stays.
