@@ -18,6 +18,7 @@ type config struct {
 	Addr     string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
 	PID      int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
 	Relay    bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
+	Peers    []string `help:"Measure other systems too, in turns, by name: ${peers}; all; or installed for those found on this machine." placeholder:"NAME,…"`
 	Pin      bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
 	Threads  int      `help:"How many threads play the clients." default:"1"`
 	JSON     string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`

@@ -11,7 +11,7 @@ import (
 // parse reads a command line as main does.
 func parse(t *testing.T, args ...string) (c config) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()})
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp(), "peers": peerNames()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ type commands struct {
 func options() []kong.Option {
 	return []kong.Option{kong.Name("bench"), kong.Description("Plays the clients of a workman server. bench measure --help and bench soak --help explain each figure."),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
-		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()}}
+		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp(), "peers": peerNames()}}
 }
 
 // Help is the long text of bench measure --help.
@@ -88,7 +88,7 @@ func (c config) run(ctx context.Context, show *progress) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	s, err := newSuite(c, show)
+	s, err := newSuite(ctx, c, show)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type suite struct {
 }
 
 // newSuite makes a suite of a valid config.
-func newSuite(c config, show *progress) (*suite, error) {
+func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	s := &suite{config: c, pace: c.pace(), show: show}
 	var err error
 	if s.scenarios, err = findScenarios(c.Scenario); err != nil {
@@ -40,7 +40,9 @@ func newSuite(c config, show *progress) (*suite, error) {
 	if c.Relay {
 		s.programs = append(s.programs, relayProgram())
 	}
-	return s, nil
+	peers, err := choosePeers(ctx, c.Peers)
+	s.programs = append(s.programs, peers...)
+	return s, err
 }
 
 // run builds, measures and reports to out. What was measured before an error
@@ -52,7 +54,7 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	for _, p := range s.programs {
-		s.show.live("building %s", p.system)
+		s.show.live("looking for %s, or building it", p.system)
 		if err := p.build(ctx, dir); err != nil {
 			return err
 		}
@@ -115,11 +117,11 @@ func (s *suite) targets(ctx context.Context, sc scenario) (all []*target, err er
 		}
 	}
 	if s.Addr != "" {
-		all = append(all, &target{system: workman, addr: s.Addr, pid: s.PID})
+		all = append(all, &target{system: workman, clients: workmanClients{}, addr: s.Addr, pid: s.PID})
 	}
 	for _, p := range s.programs {
-		if p.system == relay && sc.HTTP {
-			continue // it relays WebSocket messages only
+		if !p.plays(sc) {
+			continue
 		}
 		t, err := p.start(ctx, pin, own)
 		if err != nil {

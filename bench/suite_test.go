@@ -19,7 +19,7 @@ func newTestSuite(t *testing.T, fault string, args ...string) *suite {
 	if err := c.validate(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSuite(c, silent())
+	s, err := newSuite(t.Context(), c, silent())
 	if err != nil {
 		t.Fatal(err)
 	}
