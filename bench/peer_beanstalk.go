@@ -10,10 +10,10 @@ import (
 // puts each result as a job into a tube of the producer, which the request
 // names. A task ends when the producer has its result; both jobs are deleted.
 //
-// While a connection waits for a job nothing else that it sends is looked at,
-// so whoever has something to send must not be waiting behind it: a client
-// asks with reserve-with-timeout 0 while there are jobs, and waits with reserve
-// only when it has nothing else to do.
+// While a connection waits for a job the server looks at nothing else that it
+// sends. So a client asks for one job at a time, behind what it has to say: asks
+// ahead would hold up its results. (Asks that do not wait were tried: they cost
+// an answer each, and win nothing.) The server is busy all the same.
 const (
 	beanTubeLen    = 3 // the name of a producer's tube
 	beanNonceAt    = beanTubeLen + 1
@@ -29,7 +29,7 @@ type beanClients struct{}
 
 func (beanClients) worker(sc scenario, addr string, i int, _ *source) (socket, peer, error) {
 	s, err := dial(addr, "")
-	return s, newBeanWorker(i, sc.Credits), err
+	return s, newBeanWorker(i), err
 }
 
 func (beanClients) producer(sc scenario, addr string, i int, l *ledger, random *source) (socket, debtor, error) {
@@ -37,36 +37,13 @@ func (beanClients) producer(sc scenario, addr string, i int, l *ledger, random *
 	return s, newBeanProducer(i, sc.Outstanding, l, random), err
 }
 
-// beanTaker takes jobs from the tube that its connection watches.
-type beanTaker struct {
-	credits int
-	size    int // of a job, in bytes
-	asked   int // asks that are not answered
-	got     int // jobs that the asks under way have brought
-}
+// beanReserve asks for a job.
+const beanReserve = "reserve\r\n"
 
-// ask appends more asks once all are answered: twice as many as brought a job,
-// or the one that waits.
-func (t *beanTaker) ask(out []byte) []byte {
-	if t.asked > 0 {
-		return out
-	}
-	n := min(2*t.got, t.credits)
-	t.got = 0
-	if n <= 1 {
-		t.asked = 1
-		return append(out, "reserve\r\n"...)
-	}
-	t.asked = n
-	for range n {
-		out = append(out, "reserve-with-timeout 0\r\n"...)
-	}
-	return out
-}
-
-// next takes the server's next answer: a job with its id, or (with a nil job)
-// anything else that was expected. size is 0 if b holds only a part of it.
-func (t *beanTaker) next(b []byte) (id, job []byte, size int, err error) {
+// nextBean takes the server's next answer: a job of a length with its id, or
+// (with a nil job) anything else that was expected. size is 0 if b holds only a
+// part of it.
+func nextBean(b []byte, length int) (id, job []byte, size int, err error) {
 	size = bytes.IndexByte(b, '\n') + 1
 	if size == 0 {
 		return nil, nil, 0, tooLong(b)
@@ -74,25 +51,19 @@ func (t *beanTaker) next(b []byte) (id, job []byte, size int, err error) {
 	line := bytes.TrimSuffix(b[:size], []byte("\r\n"))
 	verb, rest, _ := bytes.Cut(line, []byte(" "))
 	switch string(verb) {
+	case "INSERTED", "DELETED", "USING", "WATCHING":
+		return nil, nil, size, nil
 	case "RESERVED":
 		id, _, _ = bytes.Cut(rest, []byte(" "))
-		if n, ok := lastNumber(rest); !ok || n != t.size {
-			return nil, nil, 0, fmt.Errorf("the server said %q: no job of %d bytes", line, t.size)
+		if n, ok := lastNumber(rest); !ok || n != length {
+			return nil, nil, 0, fmt.Errorf("the server said %q: no job of %d bytes", line, length)
 		}
-		if len(b) < size+t.size+2 {
+		if len(b) < size+length+2 {
 			return nil, nil, 0, nil
 		}
-		job = b[size : size+t.size]
-		size += t.size + 2
-		t.got++
-		t.asked--
-	case "TIMED_OUT":
-		t.asked--
-	case "INSERTED", "DELETED", "USING", "WATCHING":
-	default:
-		return nil, nil, 0, fmt.Errorf("the server said %.200q, which is nothing that the bench asked for", line)
+		return id, b[size : size+length], size + length + 2, nil
 	}
-	return id, job, size, nil
+	return nil, nil, 0, fmt.Errorf("the server said %.200q, which is nothing that the bench asked for", line)
 }
 
 // appendDelete deletes the job with that id.
@@ -108,28 +79,27 @@ func beanPut(body string) string {
 // beanProducer puts requests and takes results from its tube.
 type beanProducer struct {
 	calls
-	tube  string
-	taker beanTaker
+	tube string
 }
 
 func newBeanProducer(id, outstanding int, l *ledger, random *source) *beanProducer {
 	tube := "r" + producerTag(id)
 	message := beanPut(tube + " " + nonceGap + " " + optionsText)
-	return &beanProducer{newCalls("beanstalkd", id, outstanding, l, random, message), tube, beanTaker{credits: outstanding, size: beanSumLen}}
+	return &beanProducer{newCalls("beanstalkd", id, outstanding, l, random, message), tube}
 }
 
 // open puts the first requests and waits for results.
 func (p *beanProducer) open(out []byte, now int64) []byte {
 	out = append(out, "watch "+p.tube+"\r\nignore default\r\nuse work\r\n"...)
-	return p.taker.ask(p.issueAll(out, now))
+	return append(p.issueAll(out, now), beanReserve...)
 }
 
 // receive checks all whole results in data and puts a request for each.
 func (p *beanProducer) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
 	for {
-		id, job, size, err := p.taker.next(data[used:])
+		id, job, size, err := nextBean(data[used:], beanSumLen)
 		if size == 0 || err != nil {
-			return used, p.taker.ask(out), err
+			return used, out, err
 		}
 		used += size
 		if job == nil {
@@ -140,32 +110,32 @@ func (p *beanProducer) receive(data, out []byte, now int64) (used int, _ []byte,
 		if i >= 0 && p.ledger.issuing {
 			out = p.issue(i, out, now)
 		}
+		out = append(out, beanReserve...)
 	}
 }
 
 // beanWorker takes requests and puts each result into the tube it names.
 type beanWorker struct {
-	id    int
-	taker beanTaker
-	tube  [beanTubeLen]byte // in use
-	put   []byte            // of a result, to be patched
+	id   int
+	tube [beanTubeLen]byte // in use
+	put  []byte            // of a result, to be patched
 }
 
-func newBeanWorker(id, credits int) *beanWorker {
-	return &beanWorker{id: id, taker: beanTaker{credits: credits, size: beanTaskLen}, put: []byte(beanPut(nonceGap + " " + sumHead + sumGap))}
+func newBeanWorker(id int) *beanWorker {
+	return &beanWorker{id: id, put: []byte(beanPut(nonceGap + " " + sumHead + sumGap))}
 }
 
 // open watches the requests and waits for one.
 func (w *beanWorker) open(out []byte, _ int64) []byte {
-	return w.taker.ask(append(out, "watch work\r\nignore default\r\n"...))
+	return append(out, "watch work\r\nignore default\r\n"+beanReserve...)
 }
 
 // receive answers all whole requests in data.
 func (w *beanWorker) receive(data, out []byte, _ int64) (used int, _ []byte, err error) {
 	for {
-		id, job, size, err := w.taker.next(data[used:])
+		id, job, size, err := nextBean(data[used:], beanTaskLen)
 		if size == 0 || err != nil {
-			return used, w.taker.ask(out), err
+			return used, out, err
 		}
 		used += size
 		if job == nil {
@@ -183,7 +153,7 @@ func (w *beanWorker) receive(data, out []byte, _ int64) (used int, _ []byte, err
 		sumAt := len(out) - 2 - digitsLen
 		copy(out[sumAt-len(sumHead)-1-nonceLen:], job[beanNonceAt:beanNonceAt+nonceLen])
 		a.plus(b).put(out[sumAt:], 0)
-		out = appendDelete(out, id)
+		out = append(appendDelete(out, id), beanReserve...)
 	}
 }
 

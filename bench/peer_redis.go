@@ -89,11 +89,11 @@ func (r *redisList) next(b []byte) (element []byte, size int, err error) {
 	}
 	skip := 0
 	if b[0] == '*' {
+		if n := min(len(b), len(r.head)); string(b[:n]) != r.head[:n] {
+			return nil, 0, fmt.Errorf("the server answered %.200q, not with elements of the list that was asked for", b)
+		}
 		if len(b) <= len(r.head) {
 			return nil, 0, nil
-		}
-		if string(b[:len(r.head)]) != r.head {
-			return nil, 0, fmt.Errorf("the server answered %.200q, not with elements of the list that was asked for", b)
 		}
 		skip = len(r.head)
 	}

@@ -21,45 +21,40 @@ const (
 // peerPrograms are the other systems that --peers knows, in the order of all.
 // Each runs as its makers ship it, but for what its command line shows.
 func peerPrograms() []*program {
-	return []*program{
-		natsProgram("nats", natsClients{}, natsCommand, nil),
-		natsProgram("nats-ws", natsClients{webSocket: true}, natsWSCommand, natsWSInput),
-		gearmandProgram("gearmand", "with its 4 I/O threads"),
-		gearmandProgram("gearmand-1", "with one I/O thread, which is faster on one core", "--threads=1"),
-		redisProgram(),
-		beanstalkdProgram(),
-	}
+	oneThread := gearmandProgram("gearmand-1", "--threads=1")
+	oneThread.about += "; with one I/O thread instead of 4, which is faster on one core"
+	return []*program{natsProgram(), natsWSProgram(), gearmandProgram("gearmand"), oneThread, redisProgram(), beanstalkdProgram()}
 }
 
 // natsProgram is nats-server, which is built at the version that
 // bench/peers/go.mod names unless one that is new enough is installed.
-func natsProgram(system string, c natsClients, command func(host, port string) (args, env []string), input func(host, port string) string) *program {
-	return &program{system: system, binary: "nats-server", oldest: "2.12", clients: c, command: command, input: input,
+func natsProgram() *program {
+	return &program{system: "nats", binary: "nats-server", oldest: "2.12", clients: natsClients{},
 		source: "github.com/nats-io/nats-server/v2", modfile: "bench/peers/go.mod",
-		about: "core request/reply, an inbox a producer, workers in a queue group. No flow control: it pushes, and credits do not count. " +
-			"Keeps nothing: a request with no worker is refused, one whose worker is lost is never answered"}
+		about: "core request/reply: an inbox a producer, workers in a queue group",
+		less:  "no flow control: it pushes, whatever the credits; a task without a worker is refused, one whose worker is lost is lost",
+		command: func(host, port string) (args, env []string) {
+			return []string{"--addr", host, "--port", port}, nil
+		}}
 }
 
-// natsCommand is nats-server's TCP listener.
-func natsCommand(host, port string) (args, env []string) {
-	return []string{"--addr", host, "--port", port}, nil
-}
-
-// natsWSCommand reads natsWSInput: there are no flags for the WebSocket.
-func natsWSCommand(string, string) (args, env []string) {
-	return []string{"--config", "/dev/stdin"}, nil
-}
-
-// natsWSInput is a configuration with a WebSocket listener, and TCP on any
-// free port, since there must be one.
-func natsWSInput(host, port string) string {
-	return fmt.Sprintf("host: %s, port: -1, websocket { host: %s, port: %s, no_tls: true }\n", host, host, port)
+// natsWSProgram is nats-server with clients on its WebSocket listener. There
+// are no flags for that, only a configuration; and it must have a TCP port too.
+func natsWSProgram() *program {
+	p := natsProgram()
+	p.system, p.clients = "nats-ws", natsClients{webSocket: true}
+	p.about += "; over its WebSocket, a frame for all that one read brings"
+	p.command = func(string, string) (args, env []string) { return []string{"--config", "/dev/stdin"}, nil }
+	p.input = func(host, port string) string {
+		return fmt.Sprintf("host: %s, port: -1, websocket { host: %s, port: %s, no_tls: true }\n", host, host, port)
+	}
+	return p
 }
 
 // gearmandProgram is gearmand with flags of its own.
-func gearmandProgram(system, threads string, flags ...string) *program {
+func gearmandProgram(system string, flags ...string) *program {
 	return &program{system: system, binary: "gearmand", pkg: "gearman-job-server", clients: gearClients{},
-		about: threads + ". Foreground jobs, kept in memory, without unique ids; a worker has a GRAB_JOB under way for each credit",
+		about: "foreground jobs without unique ids; a worker has up to a GRAB_JOB under way for each credit",
 		command: func(host, port string) (args, env []string) {
 			return append([]string{"--listen=" + host, "--port=" + port, "--log-file=stderr", "--pid-file=" + system + ".pid"}, flags...), nil
 		}}
@@ -68,8 +63,8 @@ func gearmandProgram(system, threads string, flags ...string) *program {
 // redisProgram is redis-server without persistence.
 func redisProgram() *program {
 	return &program{system: "redis", binary: "redis-server", pkg: "redis-server", oldest: "7.0", clients: redisClients{},
-		about: "lists, persistence off: LPUSH to the workers' list and to one a producer, BLMPOP with as many at once as credits. " +
-			"Results by hand; a task whose worker is lost is lost",
+		about: "lists, persistence off: LPUSH to the workers' list, and for the result to the producer's; BLMPOP, as many at once as credits",
+		less:  "results, errors and time-outs are by hand; a task whose worker is lost is lost",
 		command: func(host, port string) (args, env []string) {
 			return []string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, nil
 		}}
@@ -78,8 +73,8 @@ func redisProgram() *program {
 // beanstalkdProgram is beanstalkd without its log on disk.
 func beanstalkdProgram() *program {
 	return &program{system: "beanstalkd", binary: "beanstalkd", pkg: "beanstalkd", clients: beanClients{},
-		about: "jobs in memory. It has no results: a worker puts each as a job into the producer's tube, so a task is two jobs, " +
-			"each put, reserved and deleted",
+		about: "jobs in memory, results as jobs in a tube a producer: a task is two jobs, each put, reserved and deleted",
+		less:  "results are by hand; a client reserves one job at a time, whatever the credits",
 		command: func(host, port string) (args, env []string) {
 			return []string{"-l", host, "-p", port}, nil
 		}}
@@ -121,35 +116,6 @@ func peerNames() string {
 		names = append(names, p.system)
 	}
 	return strings.Join(names, ",")
-}
-
-// peerHelp explains them for --help.
-func peerHelp() string {
-	var lines []string
-	for _, p := range peerPrograms() {
-		lines = append(lines, fmt.Sprintf("  %-10s %s: %s", p.system, p.line(), p.about))
-	}
-	return strings.Join(lines, "\n")
-}
-
-// line is the program's command line, with names for what differs each time.
-func (p *program) line() string {
-	args, env := p.command("127.0.0.1", "PORT")
-	words := append(env, filepath.Base(p.path))
-	if p.binary != "" {
-		words[len(words)-1] = p.binary
-	}
-	for _, arg := range args {
-		if arg == "" {
-			arg = `""`
-		}
-		words = append(words, arg)
-	}
-	line := strings.Join(words, " ")
-	if p.input != nil {
-		line += " <<< '" + strings.TrimSpace(p.input("127.0.0.1", "PORT")) + "'"
-	}
-	return line
 }
 
 // find looks for the installed binary, and checks its version.

@@ -20,7 +20,8 @@ const (
 // where it is installed.
 type program struct {
 	system string
-	about  string // what the table has to say about it; empty for workman
+	about  string // how the bench uses it; empty for workman
+	less   string // what it does less than workman, or otherwise
 
 	source  string // its package, from the module's root; empty if it is not built
 	modfile string // the module file with its version, from there; empty for workman's own
@@ -51,7 +52,8 @@ func workmanProgram() *program {
 // relayProgram is the limit: the same sockets and messages, and no server.
 func relayProgram() *program {
 	return &program{system: relay, source: "./bench/echo", clients: workmanClients{},
-		about: "copies workman's messages: no JSON, no queue, no errors. It is the limit of what the sockets allow",
+		about: "copies workman's messages: the limit of what the sockets allow",
+		less:  "no JSON is read, nothing is checked, kept or given to another worker",
 		command: func(host, port string) (args, env []string) {
 			return []string{"--relay", "--addr", host + ":" + port}, nil
 		}}
@@ -63,10 +65,12 @@ func (p *program) plays(sc scenario) bool { return p.http || !sc.HTTP }
 // build finds the program's binary where it is installed, or else compiles it
 // into dir, where it will run. One that has a binary already stays as it is.
 func (p *program) build(ctx context.Context, dir string) error {
+	if p.dir == "" {
+		p.dir = dir
+	}
 	if p.path != "" {
 		return nil
 	}
-	p.dir = dir
 	if p.binary != "" {
 		err := p.find(ctx)
 		if err == nil || p.source == "" {
