@@ -27,7 +27,7 @@ const (
 // beanClients speak to beanstalkd.
 type beanClients struct{}
 
-func (beanClients) worker(sc scenario, addr string, i int, _ *source) (socket, peer, error) {
+func (beanClients) worker(_ scenario, addr string, i int, _ *source) (socket, peer, error) {
 	s, err := dial(addr, "")
 	return s, newBeanWorker(i), err
 }

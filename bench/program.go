@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (p *program) compile(ctx context.Context, dir string) error {
 	} else if _, err := os.Stat(filepath.Join(root, p.source)); err != nil {
 		return fmt.Errorf("%s cannot be built: %w", p.system, err)
 	}
-	path := filepath.Join(dir, p.system)
+	path := filepath.Join(dir, cmp.Or(p.binary, p.system))
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", path, p.source)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
