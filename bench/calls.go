@@ -33,6 +33,7 @@ type calls struct {
 	random  *source
 	slots   []slot
 	request request
+	reuse   bool // a slot keeps its nonce: only the sum tells an answer from a late one
 }
 
 // newCalls makes the calls of the id-th producer of a system. message is one
@@ -40,7 +41,8 @@ type calls struct {
 // to tell whose an answer is, nonceGap.
 func newCalls(system string, id, outstanding int, l *ledger, random *source, message string) calls {
 	name := fmt.Sprintf("%s producer %d", system, id)
-	return calls{name: name, id: id, ledger: l, random: random, slots: make([]slot, outstanding), request: newRequest(message)}
+	return calls{name: name, id: id, ledger: l, random: random, slots: make([]slot, outstanding),
+		request: newRequest(message)}
 }
 
 // issueAll appends a task in each slot.
@@ -54,7 +56,9 @@ func (c *calls) issueAll(out []byte, now int64) []byte {
 // issue appends a new task in a free slot.
 func (c *calls) issue(i int, out []byte, now int64) []byte {
 	s := &c.slots[i]
-	s.turn++
+	if !c.reuse {
+		s.turn++
+	}
 	s.nonce = makeNonce(c.id, i, s.turn)
 	a, b := c.random.draw()
 	s.sum, s.sent = a.plus(b), now

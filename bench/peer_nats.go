@@ -85,7 +85,9 @@ func rehearse(conn net.Conn, said []byte, p peer, ready *bool) (left []byte, err
 }
 
 // natsProducer publishes requests and gets their replies in an inbox of its
-// own, whose last token is the nonce.
+// own, whose last token names the slot. It uses these subjects again and again:
+// a new one for each request, which is what NATS' own clients take, misses the
+// server's cache of subjects, and was measured at 1.4 times the CPU.
 type natsProducer struct {
 	calls
 	head string // of each reply
@@ -94,7 +96,9 @@ type natsProducer struct {
 func newNATSProducer(id, outstanding int, l *ledger, random *source) *natsProducer {
 	inbox := natsInbox + producerTag(id) + "."
 	message := fmt.Sprintf("PUB work %s%s %d\r\n%s\r\n", inbox, nonceGap, optionsLen, optionsText)
-	return &natsProducer{newCalls("NATS", id, outstanding, l, random, message), "MSG " + inbox}
+	p := &natsProducer{newCalls("NATS", id, outstanding, l, random, message), "MSG " + inbox}
+	p.reuse = true
+	return p
 }
 
 // open subscribes to the inbox and publishes the first requests.

@@ -31,7 +31,7 @@ func peerPrograms() []*program {
 func natsProgram() *program {
 	return &program{system: "nats", binary: "nats-server", oldest: "2.12", clients: natsClients{},
 		source: "github.com/nats-io/nats-server/v2", modfile: "bench/peers/go.mod",
-		about: "core request/reply: an inbox a producer, workers in a queue group",
+		about: "core request/reply, workers in a queue group; reply subjects are reused, which spares the server more than its own clients do",
 		less:  "no flow control: it pushes, whatever the credits; a task without a worker is refused, one whose worker is lost is lost",
 		command: func(host, port string) (args, env []string) {
 			return []string{"--addr", host, "--port", port}, nil
@@ -43,7 +43,7 @@ func natsProgram() *program {
 func natsWSProgram() *program {
 	p := natsProgram()
 	p.system, p.clients = "nats-ws", natsClients{webSocket: true}
-	p.about += "; over its WebSocket, a frame for all that one read brings"
+	p.about += "; in WebSocket frames, one for all that a read brings"
 	p.command = func(string, string) (args, env []string) { return []string{"--config", "/dev/stdin"}, nil }
 	p.input = func(host, port string) string {
 		return fmt.Sprintf("host: %s, port: -1, websocket { host: %s, port: %s, no_tls: true }\n", host, host, port)
