@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -213,5 +216,52 @@ func TestFramedPeersSayWhoTheyAre(t *testing.T) {
 	f.lost()
 	if err := p.ledger.faults.err(); err == nil || f.String() != "NATS producer 5" {
 		t.Errorf("%s: %v", f, fmt.Sprint(err))
+	}
+}
+
+// serveOnce answers one connection with what says, once all of until has come.
+func serveOnce(t *testing.T, until, says string) (addr string, heard *atomic.Bool) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	heard = new(atomic.Bool)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		var all []byte
+		for b := make([]byte, 1000); !strings.HasSuffix(string(all), until); {
+			n, err := conn.Read(b)
+			if err != nil {
+				return
+			}
+			all = append(all, b[:n]...)
+		}
+		heard.Store(true)
+		io.WriteString(conn, says)
+	}()
+	return l.Addr().String(), heard
+}
+
+func TestNATSWorkerIsSubscribedBeforeTasksAreSent(t *testing.T) {
+	addr, heard := serveOnce(t, natsConnect+natsSubscribe, "INFO {}\r\nPONG\r\nPI")
+	s, w, err := natsClients{}.worker(scenario{}, addr, 3, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSocket(s.fd)
+	if !heard.Load() || string(s.said) != "PI" || len(w.open(nil, 0)) > 0 {
+		t.Errorf("heard %v, left %q, and it would greet again: %q", heard.Load(), s.said, w.open(nil, 0))
+	}
+	for says, want := range map[string]string{"-ERR 'no'\r\n": "-ERR 'no'", "": "waiting for the server's answer to NATS worker 3"} {
+		addr, _ := serveOnce(t, natsSubscribe, says)
+		if _, _, err := (natsClients{}).worker(scenario{}, addr, 3, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, not %q", says, err, want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ var tested = []conversation{
 		task: "PONG\r\nMSG work 1 _INBOX.05.abcdefgh 47\r\n" + taskOptions + "\r\nPING\r\nMSG work 1 x 47\r\n" + taskOptions + "\r\n",
 		refused: []string{"-ERR 'Authorization Violation'\r\n", "HMSG _INBOX.05.00000000 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n",
 			"MSG other 1 5\r\nhello\r\n", "MSG work 1 x nine\r\n", strings.Repeat("x", maxLine+1)},
-		badTask:   []string{"MSG work 1 x 47\r\n" + oddOptions + "\r\n", "MSG work 1 x 3\r\n0.5\r\n"},
+		badTask:   []string{"MSG work 1 x 47\r\n" + oddOptions + "\r\n", "MSG work 1 x 3\r\n0.5\r\n", "MSG work 1 x 46\r\n" + taskOptions + "\r\n"},
 		badAnswer: []string{"MSG _INBOX.05.00000000 1 3\r\n0.5\r\n"},
 		reply:     "PUB _INBOX.05.abcdefgh 18\r\n" + taskSum + "\r\nPONG\r\nPUB x 18\r\n" + taskSum + "\r\n",
 	},
