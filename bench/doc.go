@@ -5,11 +5,13 @@
 // docs/protocol.md, checks every single answer against the task it belongs to,
 // and prints tasks a second, latencies and CPU a task. With --relay it runs
 // bench/echo --relay in alternating rounds: the same messages with no server
-// behind them, the limit of what the sockets allow.
+// behind them, the limit of what the sockets allow. With --peers it does the
+// same work on other systems, which it starts too.
 //
-//	go run ./bench                              all scenarios
-//	go run ./bench --scenario s2 --relay --pin  one, beside the limit
-//	go run ./bench --scenario s2 --relay --max-ratio 2
+//	go run ./bench                                          all scenarios
+//	go run ./bench --scenario s2 --relay --pin              one, beside the limit
+//	go run ./bench --scenario s1,s2 --peers all --pin       beside other systems
+//	go run ./bench --scenario s2 --relay --gate bench/ratio.json
 //
 // bench soak is for the opposite of a clean load: everything that clients do
 // to a server, wrong things included, at a bounded rate for minutes or hours,
@@ -24,9 +26,10 @@
 //
 // The path of a round of bench measure, one file each:
 //
-//	main → config → suite → round → fleet → loop → producer, worker, httpproducer
-//	                  └ server, program, cpu    └ task, frame, ledger
-//	                  └ progress, table, report, stats
+//	main → config → suite → round → fleet → loop → producer, worker, httpproducer, peer_…
+//	                  │               └ clients    └ task, frame, calls, ledger
+//	                  └ program, peers, server, cpu
+//	                  └ progress, stats, table, systems, report, gate
 //
 // A fleet has one loop per --threads, each a goroutine locked to a thread with
 // an epoll instance of its own. Loops share nothing but the atomic phase of

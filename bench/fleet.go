@@ -18,12 +18,9 @@ type fleet struct {
 	ended   sync.WaitGroup
 }
 
-// debtor is a producer at the end of a round: it counts what it never got.
-type debtor interface{ lost() }
-
-// newFleet connects a scenario's clients to the server at addr. No task is
-// sent before start.
-func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
+// newFleet connects a scenario's clients to the target. No task is sent before
+// start.
+func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 	f := &fleet{failed: make(chan error, threads)}
 	for range threads {
 		l, err := newLoop(&f.phase)
@@ -33,7 +30,7 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 		}
 		f.loops = append(f.loops, l)
 	}
-	if err := f.connect(sc, addr); err != nil {
+	if err := f.connect(sc, t); err != nil {
 		f.close()
 		return nil, fmt.Errorf("connecting %d producers and %d workers: %w", sc.Producers, sc.Workers, err)
 	}
@@ -42,44 +39,25 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 
 // connect opens the workers, then the producers, so that a loop starts them in
 // this order.
-func (f *fleet) connect(sc scenario, addr string) error {
+func (f *fleet) connect(sc scenario, t *target) error {
 	random := source(rand.Uint64() | 1)
 	for i := range sc.Workers {
-		s, err := dial(addr, "/worker")
+		s, w, err := t.clients.worker(sc, t.addr, i, &random)
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
-		f.loop(i).add(s, newWorker(i, sc.Credits, &random))
+		f.loop(i).add(s, w)
 	}
 	for i := range sc.Producers {
 		own := source(random.next())
-		if err := f.addProducer(sc, addr, i, &own); err != nil {
+		l := f.loop(i)
+		s, p, err := t.clients.producer(sc, t.addr, i, &l.ledger, &own)
+		if err != nil {
 			return fmt.Errorf("producer %d: %w", i, err)
 		}
-	}
-	return nil
-}
-
-// addProducer connects one producer of the scenario's kind.
-func (f *fleet) addProducer(sc scenario, addr string, i int, random *source) error {
-	l := f.loop(i)
-	if sc.HTTP {
-		s, err := dial(addr, "")
-		if err != nil {
-			return err
-		}
-		p := newHTTPProducer(i, addr, &l.ledger, random)
 		l.add(s, p)
 		f.debtors = append(f.debtors, p)
-		return nil
 	}
-	s, err := dial(addr, "/websocket")
-	if err != nil {
-		return err
-	}
-	p := newProducer(i, sc.Outstanding, &l.ledger, random)
-	l.add(s, p)
-	f.debtors = append(f.debtors, p)
 	return nil
 }
 

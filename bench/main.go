@@ -12,13 +12,16 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// description is the head of --help, and explains what the table shows.
-const description = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
+// helpText is the head of --help, and explains what the table shows.
+const helpText = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
 
 A task is the whole way: a producer asks for it, the server gives it to a worker, the worker answers with the sum of its two numbers, the server passes the answer to the producer.
 
 Scenarios:
 ${scenario_help}
+
+Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. None of these speaks HTTP.
+${peer_help}
 
 Figures (the median of the rounds, each after a warm-up):
   tasks/s         tasks answered a second, all producers together; then the worst and the best round
@@ -31,7 +34,7 @@ Figures (the median of the rounds, each after a warm-up):
   –               not known: a server that runs already shows its own with --pid
 
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
-  workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
+  workman/…       beside another system: of tasks/s more is better, of all others less
   http/ws64       the same load from HTTP producers beside WebSocket's`
 
 // startTime is when the bench was started.
@@ -51,12 +54,12 @@ type commands struct {
 func options() []kong.Option {
 	return []kong.Option{kong.Name("bench"), kong.Description("Plays the clients of a workman server. bench measure --help and bench soak --help explain each figure."),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
-		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()}}
+		kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp(), "peers": peerNames()}}
 }
 
 // Help is the long text of bench measure --help.
 func (config) Help() string {
-	return strings.Replace(description, "${scenario_help}", scenarioHelp(), 1)
+	return strings.NewReplacer("${scenario_help}", scenarioHelp(), "${peer_help}", peerHelp()).Replace(helpText)
 }
 
 // run is the command; it returns the exit status.
@@ -88,7 +91,7 @@ func (c config) run(ctx context.Context, show *progress) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	s, err := newSuite(c, show)
+	s, err := newSuite(ctx, c, show)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func testProgram(t *testing.T, system, fault string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &program{system: system, path: path, command: func(host, port string) (args, env []string) {
+	return &program{system: system, path: path, clients: workmanClients{}, http: system == workman, command: func(host, port string) (args, env []string) {
 		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
 	}}
 }

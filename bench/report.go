@@ -11,13 +11,14 @@ import (
 
 // report is what --json writes.
 type report struct {
-	Time      time.Time  `json:"time"`
-	Arguments []string   `json:"arguments"`
-	Machine   machine    `json:"machine"`
-	Pinned    bool       `json:"pinned"`
-	Scenarios []scenario `json:"scenarios"`
-	Results   []result   `json:"results"`
-	Ratios    []ratio    `json:"ratios"`
+	Time      time.Time     `json:"time"`
+	Arguments []string      `json:"arguments"`
+	Machine   machine       `json:"machine"`
+	Pinned    bool          `json:"pinned"`
+	Systems   []description `json:"systems"`
+	Scenarios []scenario    `json:"scenarios"`
+	Results   []result      `json:"results"`
+	Ratios    []ratio       `json:"ratios"`
 }
 
 // machine is where it was measured.

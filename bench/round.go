@@ -35,7 +35,7 @@ type trial struct {
 // runRound measures a scenario on a target once. Any answer that is not right
 // is an error.
 func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) (round, error) {
-	f, err := newFleet(sc, t.addr, threads)
+	f, err := newFleet(sc, t, threads)
 	if err != nil {
 		return round{}, t.server.explain(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,10 +26,11 @@ const (
 
 // target is a server as a round sees it.
 type target struct {
-	system string
-	addr   string
-	pid    int     // 0: not known, so no CPU and no memory
-	server *server // nil: not ours
+	system  string
+	clients clients
+	addr    string
+	pid     int     // 0: not known, so no CPU and no memory
+	server  *server // nil: not ours
 }
 
 // server is a process that the bench has started.
@@ -49,12 +51,16 @@ func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
 	args, env := p.command(host, port)
 	s := &server{cmd: exec.Command(p.path, args...), done: make(chan struct{})}
 	s.cmd.Env = append(s.cmd.Environ(), env...)
+	s.cmd.Dir = p.dir
+	if p.input != nil {
+		s.cmd.Stdin = strings.NewReader(p.input(host, port))
+	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	isolate(s.cmd)
 	if err := s.launch(pin, own); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
-	t := &target{p.system, net.JoinHostPort(host, port), s.cmd.Process.Pid, s}
+	t := &target{p.system, p.clients, net.JoinHostPort(host, port), s.cmd.Process.Pid, s}
 	if err := s.ready(ctx, t.addr); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}

@@ -78,7 +78,7 @@ var compared = []struct {
 	value func(round) float64
 }{{"tasks/s", rate}, {"p50", p50}, {"p99", p99}, {"p99.9", p999}, {cpuFigure, serverCPU}}
 
-// cpuFigure is the name of the ratio that --max-ratio looks at.
+// cpuFigure is the name of the ratio that --gate looks at.
 const cpuFigure = "server CPU/task"
 
 // ratiosOf compares a to b. A figure that one of them lacks is left out.
@@ -107,13 +107,12 @@ func find(results []result, scenario, system string) (result, bool) {
 	return results[i], true
 }
 
-// compare makes all ratios that the results allow: workman to the relay in
-// each scenario, and HTTP to WebSocket at the same load.
+// compare makes all ratios that the results allow: workman to each other
+// system in each scenario, and HTTP to WebSocket at the same load.
 func compare(results []result) (all []ratio) {
-	for _, sc := range scenarios {
-		a, ok := find(results, sc.Name, workman)
-		if b, both := find(results, sc.Name, relay); ok && both {
-			all = append(all, ratiosOf(sc.Name, "workman/relay", a, b)...)
+	for _, b := range results {
+		if a, ok := find(results, b.Scenario, workman); ok && b.System != workman {
+			all = append(all, ratiosOf(b.Scenario, workman+"/"+b.System, a, b)...)
 		}
 	}
 	a, ok := find(results, "http", workman)
