@@ -5,7 +5,7 @@ SEED         ?= 1
 FUZZ_SECONDS ?= 60
 BENCH        ?= --scenario s1,s2 --relay --peers all --pin --seconds 1 --rounds 3 --gate bench/ratio.json
 
-.PHONY: all build run test race vet format lint tidy sim fuzz examples bench soak clean
+.PHONY: all build run test race vet format lint tidy sim fuzz allocations pgo examples bench soak clean
 
 all: build format vet test
 
@@ -42,6 +42,15 @@ sim:
 # Every fuzz target of every package, FUZZ_SECONDS in all.
 fuzz:
 	bash .ci/fuzz $(FUZZ_SECONDS)
+
+# Fails if a stage of a task's path allocates more, or less, than is committed.
+allocations:
+	bash .ci/allocations
+
+# Records anew what is hot in a server under load; go build reads it (go.dev/doc/pgo). After larger changes of the path.
+pgo:
+	go test -run '^$$' -bench Server -benchtime 1x -cpuprofile default.pgo .
+	rm -f workman.test
 
 # The examples and other real clients against the real server, none left out.
 examples: examples/javascript/node_modules
