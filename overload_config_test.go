@@ -114,13 +114,13 @@ func (o *options) accepted(t *testing.T) error {
 // nothing serves nobody.
 type nothing struct{}
 
-func (nothing) Request(*protocol.Session, *protocol.Request)      {}
-func (nothing) Upgrade(*protocol.Session, *protocol.Request) bool { return false }
-func (nothing) Message(*protocol.Session, protocol.WSMessage)     {}
-func (nothing) Ended(*protocol.Session)                           {}
-func (nothing) Flush()                                            {}
-func (nothing) Woken()                                            {}
-func (nothing) SetSlow(*protocol.Session, bool)                   {}
+func (nothing) Request(*protocol.Session, *protocol.Request)           {}
+func (nothing) Upgrade(*protocol.Session, *protocol.Request) bool      { return false }
+func (nothing) Message(*protocol.Session, []byte, dispatch.Span, bool) {}
+func (nothing) Ended(*protocol.Session)                                {}
+func (nothing) Flush()                                                 {}
+func (nothing) Woken()                                                 {}
+func (nothing) SetSlow(*protocol.Session, bool)                        {}
 
 // TestConfigErrors: what is wrong is said in the words of who set it.
 func TestConfigErrors(t *testing.T) {

@@ -69,13 +69,8 @@ func parseFrame(b []byte) (h frame, ok bool) {
 }
 
 // unmask undoes the masking of p (RFC 6455 5.3). For long payloads the library's vector code is worth the call.
-func unmask(p []byte, mask uint32) { unmaskIn(p, 0, len(p), mask) }
-
-// unmaskIn undoes the masking of in[at:at+n]. A part of a word that is left at the end costs no loop if there is a word
-// of in.
-func unmaskIn(in []byte, at, n int, mask uint32) {
-	p := in[at : at+n]
-	if n >= 256 {
+func unmask(p []byte, mask uint32) {
+	if len(p) >= 256 {
 		var m [4]byte
 		binary.LittleEndian.PutUint32(m[:], mask)
 		ws.Cipher(p, m, 0)
@@ -93,14 +88,16 @@ func unmaskIn(in []byte, at, n int, mask uint32) {
 		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^wide)
 		p = p[8:]
 	}
-	if rest := in[at+n-len(p):]; len(rest) >= 8 {
-		wide &= 1<<(8*len(p)) - 1
-		binary.LittleEndian.PutUint64(rest, binary.LittleEndian.Uint64(rest)^wide)
-		return
+	if len(p) >= 4 {
+		binary.LittleEndian.PutUint32(p, binary.LittleEndian.Uint32(p)^mask)
+		p = p[4:]
 	}
-	for i := range p {
-		p[i] ^= byte(wide)
-		wide >>= 8
+	if len(p) >= 2 {
+		binary.LittleEndian.PutUint16(p, binary.LittleEndian.Uint16(p)^uint16(mask))
+		p, mask = p[2:], mask>>16
+	}
+	if len(p) == 1 {
+		p[0] ^= byte(mask)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"workman/dispatch"
 	"workman/protocol"
 )
 
@@ -18,8 +19,10 @@ func (v *quietService) Request(s *protocol.Session, r *protocol.Request) {
 	s.Respond(r.Seq, protocol.Answer{Status: 200, Type: "application/json; charset=utf-8", Body: quietBody})
 }
 func (v *quietService) Upgrade(*protocol.Session, *protocol.Request) bool { return true }
-func (v *quietService) Message(_ *protocol.Session, m protocol.WSMessage) { v.n += int(m.At.Len) }
-func (v *quietService) Ended(*protocol.Session)                           {}
+func (v *quietService) Message(_ *protocol.Session, _ []byte, at dispatch.Span, _ bool) {
+	v.n += int(at.Len)
+}
+func (v *quietService) Ended(*protocol.Session) {}
 
 var quietBody = []byte(`{"a":1}`)
 

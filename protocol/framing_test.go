@@ -11,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"workman/dispatch"
 	"workman/protocol"
 )
 
@@ -36,7 +37,7 @@ type framingService struct {
 	later  []uint64
 	ended  int
 	accept func(*protocol.Session, *protocol.Request) bool
-	on     func(*protocol.Session, protocol.WSMessage)
+	on     func(*protocol.Session, wsMessage)
 	ask    func(*protocol.Session, *protocol.Request)
 }
 
@@ -82,7 +83,15 @@ func (v *framingService) Upgrade(s *protocol.Session, r *protocol.Request) bool 
 	return false
 }
 
-func (v *framingService) Message(s *protocol.Session, m protocol.WSMessage) {
+// wsMessage is what a service is told of a message.
+type wsMessage struct {
+	Base []byte
+	At   dispatch.Span
+	Text bool
+}
+
+func (v *framingService) Message(s *protocol.Session, base []byte, at dispatch.Span, text bool) {
+	m := wsMessage{base, at, text}
 	v.note("message %v %q", m.Text, m.At.Of(m.Base))
 	if v.on != nil {
 		v.on(s, m)

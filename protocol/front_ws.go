@@ -9,58 +9,58 @@ import (
 )
 
 // Message makes an event of one message of a producer or a worker.
-func (f *Front) Message(s *Session, m WSMessage) {
-	if t := f.known.find(s, m.Base[m.At.Off:m.At.Off+m.At.Len]); t == nil || !f.familiar(s, m, t) {
-		f.message(s, m)
+func (f *Front) Message(s *Session, base []byte, at dispatch.Span, text bool) {
+	if t := f.known.find(s, base[at.Off:at.Off+at.Len]); t == nil || !f.familiar(s, base, at.Off, t) {
+		f.message(s, base, at, text)
 	}
-	if int(m.At.Len) == len(m.Base) {
+	if int(at.Len) == len(base) {
 		f.Flush() // what is all of its base was assembled, and is gone after the call
 	}
 }
 
-// familiar makes an event of a message that fits a template, and reports false if it is to be decoded after all.
-func (f *Front) familiar(s *Session, m WSMessage, t *template) bool {
+// familiar makes an event of the message at off, which fits a template, and reports false if it is to be decoded after all.
+func (f *Front) familiar(s *Session, base []byte, off uint32, t *template) bool {
 	switch t.event.Kind {
 	case dispatch.GetTask:
 		f.ready(s)
 	case dispatch.SendResult:
-		token, ok := dispatch.ParseToken(m.Base[m.At.Off+t.token:][:dispatch.TokenLen])
+		token, ok := dispatch.ParseToken(base[off+t.token:][:dispatch.TokenLen])
 		if !ok {
 			return false
 		}
-		e := f.event(s, m.Base)
-		e.Kind, e.Body, e.Token = dispatch.SendResult, moved(t.event.Body, m.At.Off), token
+		e := f.event(s, base)
+		e.Kind, e.Body, e.Token = dispatch.SendResult, moved(t.event.Body, off), token
 	default:
 		if s.Tag&tagSlow != 0 {
 			return false
 		}
-		e := f.event(s, m.Base)
-		e.Kind, e.Name = dispatch.RunTask, moved(t.event.Name, m.At.Off)
-		e.Nonce, e.Body = moved(t.event.Nonce, m.At.Off), moved(t.event.Body, m.At.Off)
+		e := f.event(s, base)
+		e.Kind, e.Name = dispatch.RunTask, moved(t.event.Name, off)
+		e.Nonce, e.Body = moved(t.event.Nonce, off), moved(t.event.Body, off)
 	}
 	s.Tag &^= tagStrikes | tagMisses
 	return true
 }
 
-func (f *Front) message(s *Session, m WSMessage) {
-	err := DecodeMessage(m.Base, m.At, &f.msg)
-	if err != nil && m.Text && !utf8.Valid(m.At.Of(m.Base)) {
+func (f *Front) message(s *Session, base []byte, at dispatch.Span, text bool) {
+	err := DecodeMessage(base, at, &f.msg)
+	if err != nil && text && !utf8.Valid(at.Of(base)) {
 		s.Close(ws.StatusInvalidFramePayloadData, "a text message must be UTF-8")
 		return
 	}
 	if err == nil && s.Tag&tagMisses != tagMisses {
 		s.Tag += tagMiss
-		f.known.learn(s, m, &f.msg)
+		f.known.learn(s, base, at, &f.msg)
 	}
 	if s.Tag&tagEndpoint == tagWorker {
-		f.worker(s, m.Base, err)
+		f.worker(s, base, err)
 		return
 	}
 	if err != nil {
-		f.invalid(s, f.msg.Nonce.Of(m.Base), err.Error())
+		f.invalid(s, f.msg.Nonce.Of(base), err.Error())
 		return
 	}
-	f.producer(s, m.Base)
+	f.producer(s, base)
 }
 
 // valid makes an event of a message that makes sense.

@@ -25,8 +25,11 @@ type Service interface {
 	// Upgrade is asked about a valid WebSocket handshake for r.Path. If it returns false it has answered, or will
 	// answer, r.Seq itself (404, say).
 	Upgrade(s *Session, r *Request) bool
-	// Message takes one whole WebSocket data message.
-	Message(s *Session, m WSMessage)
+	// Message takes one whole WebSocket data message, the part of base that at names: the zero Span for an empty one. A
+	// base that is the buffer given to Feed stays good until Feed returns, and is the same for all messages found in it;
+	// a base that the session assembled, which is all message, is only good for the call. (Not a struct: one so large
+	// would be copied through memory, at half the price of the rest of the call.)
+	Message(s *Session, base []byte, at dispatch.Span, text bool)
 	// Ended is told that nothing more comes and nothing more can be sent: a WebSocket was closed by either side or
 	// failed, the last answer before the end of an HTTP connection was written, or the socket is gone. It comes
 	// exactly once for each session that was upgraded or got a request, and is the last call for that session; never
@@ -46,14 +49,6 @@ type Request struct {
 	Base      []byte // holds the body, at
 	Body      dispatch.Span
 	IsUpgrade bool // it is a WebSocket handshake: only ever true in Service.Upgrade
-}
-
-// WSMessage is one WebSocket data message. A Base that is the buffer given to Feed stays good until Feed returns, and
-// is the same for all messages found in it; a Base that the session assembled is only good for the call.
-type WSMessage struct {
-	Base []byte
-	At   dispatch.Span // the zero Span for an empty message
-	Text bool
 }
 
 // Phase is what a session is doing, for the host's time-outs.

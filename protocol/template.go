@@ -202,13 +202,13 @@ func (ts *templates) find(s *Session, b []byte) *template {
 }
 
 // learn has a session expect messages like this one, which was decoded to d.
-func (ts *templates) learn(s *Session, m WSMessage, d *Message) {
+func (ts *templates) learn(s *Session, base []byte, at dispatch.Span, d *Message) {
 	var t template
 	d2 := *d
 	for _, sp := range []*dispatch.Span{&d2.Name, &d2.Nonce, &d2.NonceText, &d2.Options, &d2.Result} {
-		*sp = moved(*sp, -m.At.Off)
+		*sp = moved(*sp, -at.Off)
 	}
-	if !t.learn(m.At.Of(m.Base), &d2) || (t.event.Kind == dispatch.RunTask) != (s.Tag&tagEndpoint == tagProducer) {
+	if !t.learn(at.Of(base), &d2) || (t.event.Kind == dispatch.RunTask) != (s.Tag&tagEndpoint == tagProducer) {
 		return
 	}
 	k := 1

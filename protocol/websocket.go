@@ -58,7 +58,7 @@ func (s *Session) feedTexts(in []byte, at int) int {
 		if b[0] != 0x80|byte(ws.OpText) || b[1] < 0x80 || size+n > len(b) || n > s.f.cfg.MaxMessage {
 			break
 		}
-		unmaskIn(in, at+size, n, mask)
+		unmask(b[size:size+n], mask)
 		if s.f.cfg.CheckUTF8 && !utf8.Valid(b[size:size+n]) {
 			s.fail(ws.StatusInvalidFramePayloadData, "")
 			return len(in)
@@ -207,11 +207,11 @@ func (s *Session) checkText(whole bool) bool {
 // message gives a whole message to the service.
 func (s *Session) message(base []byte, at, n int, text bool) {
 	s.controls = 0
-	m := WSMessage{Base: base, Text: text}
+	var span dispatch.Span
 	if n > 0 {
-		m.At = dispatch.Span{Off: uint32(at), Len: uint32(n)}
+		span = dispatch.Span{Off: uint32(at), Len: uint32(n)}
 	}
-	s.f.svc.Message(s, m)
+	s.f.svc.Message(s, base, span, text)
 }
 
 // control takes a control frame (RFC 6455 5.5), which may come between the fragments of a message.

@@ -106,7 +106,7 @@ func TestCloseFrame(t *testing.T) {
 func TestClosingFromWithin(t *testing.T) {
 	for _, step := range []int{1, 1000} {
 		r := upgraded(t, nil)
-		r.svc.on = func(s *protocol.Session, m protocol.WSMessage) {
+		r.svc.on = func(s *protocol.Session, m wsMessage) {
 			s.Close(1000, "")
 			if r.svc.ended > 0 {
 				t.Error("ended within the call")

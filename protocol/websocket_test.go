@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 func TestMessagesAreInPlace(t *testing.T) {
 	in := []byte(masked(ws.OpText, true, "first") + masked(ws.OpText, true, strings.Repeat("s", 300)) + masked(ws.OpText, true, "third"))
 	r := upgraded(t, nil)
-	r.svc.on = func(_ *protocol.Session, m protocol.WSMessage) {
+	r.svc.on = func(_ *protocol.Session, m wsMessage) {
 		if &m.Base[0] != &in[0] || len(m.Base) != len(in) {
 			t.Errorf("copied: %q", m.At.Of(m.Base))
 		}
@@ -48,7 +48,7 @@ func TestMessagesAreInPlace(t *testing.T) {
 	// Its header came before: the payload is still whole.
 	r = upgraded(t, nil)
 	frame := []byte(masked(ws.OpText, true, "first"))
-	r.svc.on = func(_ *protocol.Session, m protocol.WSMessage) {
+	r.svc.on = func(_ *protocol.Session, m wsMessage) {
 		if &m.Base[0] != &frame[3] {
 			t.Error("copied")
 		}
@@ -303,7 +303,7 @@ func TestLentBuffersStay(t *testing.T) {
 
 	r = upgraded(t, nil)
 	disturb = other(r)
-	r.svc.on = func(_ *protocol.Session, m protocol.WSMessage) {
+	r.svc.on = func(_ *protocol.Session, m wsMessage) {
 		disturb()
 		if got := string(m.At.Of(m.Base)); got != "abcd" {
 			t.Errorf("%q", got)

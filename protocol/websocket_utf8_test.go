@@ -83,7 +83,7 @@ func TestUTF8AgainstLibrary(t *testing.T) {
 
 func TestUTF8MayBeLeftToTheService(t *testing.T) {
 	r := upgraded(t, func(c *protocol.Config) { c.CheckUTF8 = false })
-	r.svc.on = func(s *protocol.Session, _ protocol.WSMessage) { s.Close(1007, "not UTF-8") }
+	r.svc.on = func(s *protocol.Session, _ wsMessage) { s.Close(1007, "not UTF-8") }
 	out := r.feed(masked(ws.OpText, true, "\xff") + masked(ws.OpText, true, "more"))
 	if closing(t, out) != 1007 {
 		t.Errorf("%q", out)

@@ -175,7 +175,7 @@ type noting struct {
 	slow, again *atomic.Int32
 }
 
-func (n noting) Message(s *protocol.Session, _ protocol.WSMessage) {
+func (n noting) Message(s *protocol.Session, _ []byte, _ dispatch.Span, _ bool) {
 	s.Send(ws.OpText, make([]byte, 12<<20))
 }
 

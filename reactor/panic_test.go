@@ -39,8 +39,8 @@ func (f *fragile) Request(s *protocol.Session, r *protocol.Request) {
 	f.echo.Request(s, r)
 }
 
-func (f *fragile) Message(s *protocol.Session, m protocol.WSMessage) {
-	text := string(m.At.Of(m.Base))
+func (f *fragile) Message(s *protocol.Session, base []byte, at dispatch.Span, isText bool) {
+	text := string(at.Of(base))
 	switch text {
 	case "message":
 		panic("fragile: " + text)
@@ -56,7 +56,7 @@ func (f *fragile) Message(s *protocol.Session, m protocol.WSMessage) {
 	case "end":
 		f.ended[s] = true
 	}
-	f.echo.Message(s, m)
+	f.echo.Message(s, base, at, isText)
 }
 
 func (f *fragile) Ended(s *protocol.Session) {

@@ -18,6 +18,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"go.uber.org/goleak"
 
+	"workman/dispatch"
 	"workman/protocol"
 	"workman/reactor"
 )
@@ -36,11 +37,13 @@ func (echo) Request(s *protocol.Session, r *protocol.Request) {
 	s.Respond(r.Seq, protocol.Answer{Status: 200, Body: r.Body.Of(r.Base)})
 }
 func (echo) Upgrade(*protocol.Session, *protocol.Request) bool { return true }
-func (echo) Message(s *protocol.Session, m protocol.WSMessage) { s.Send(ws.OpText, m.At.Of(m.Base)) }
-func (echo) Ended(*protocol.Session)                           {}
-func (echo) Flush()                                            {}
-func (echo) Woken()                                            {}
-func (echo) SetSlow(*protocol.Session, bool)                   {}
+func (echo) Message(s *protocol.Session, base []byte, at dispatch.Span, _ bool) {
+	s.Send(ws.OpText, at.Of(base))
+}
+func (echo) Ended(*protocol.Session)         {}
+func (echo) Flush()                          {}
+func (echo) Woken()                          {}
+func (echo) SetSlow(*protocol.Session, bool) {}
 
 // journal is a log that tests can read.
 type journal struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/gobwas/ws"
 
+	"workman/dispatch"
 	"workman/protocol"
 )
 
@@ -15,12 +16,12 @@ func (echo) Request(s *protocol.Session, r *protocol.Request) {
 
 func (echo) Upgrade(*protocol.Session, *protocol.Request) bool { return true }
 
-func (echo) Message(s *protocol.Session, m protocol.WSMessage) {
+func (echo) Message(s *protocol.Session, base []byte, at dispatch.Span, text bool) {
 	op := ws.OpBinary
-	if m.Text {
+	if text {
 		op = ws.OpText
 	}
-	s.Send(op, m.At.Of(m.Base))
+	s.Send(op, at.Of(base))
 }
 
 // quiet has nothing to do at the other moments of a service's life.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
+	"workman/dispatch"
 	"workman/protocol"
 )
 
@@ -99,8 +100,8 @@ func (r *relay) token(t *[tokenLen]byte, producer uint32, nonce []byte, seq uint
 	return t[:]
 }
 
-func (r *relay) Message(s *protocol.Session, m protocol.WSMessage) {
-	p := m.At.Of(m.Base)
+func (r *relay) Message(s *protocol.Session, base []byte, at dispatch.Span, _ bool) {
+	p := at.Of(base)
 	if s.Tag == isWorker {
 		switch {
 		case bytes.HasPrefix(p, []byte(sendHead)) && len(p) > len(sendHead)+tokenLen+len(sendResult):
