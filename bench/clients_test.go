@@ -153,15 +153,18 @@ func TestProducerTakesAnySplit(t *testing.T) {
 func TestHTTPProducerTakesAnySplit(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newHTTPProducer(0, "localhost:9999", l, &random)
-	request := string(p.open(nil, 0))
-	head, body, _ := strings.Cut(request, "\r\n\r\n")
-	if want := "POST /task/work HTTP/1.1\r\nHost: localhost:9999\r\n"; !strings.HasPrefix(head, want) ||
-		!strings.Contains(head, fmt.Sprintf("\r\nContent-Length: %d", len(body))) {
-		t.Errorf("the request is %q", request)
+	p := newHTTPProducer(0, "localhost:9999", 3, l, &random)
+	requests := string(p.open(nil, 0))
+	head, rest, _ := strings.Cut(requests, "\r\n\r\n")
+	if want := "POST /task/work HTTP/1.1\r\nHost: localhost:9999\r\n"; strings.Count(requests, want) != 3 || !strings.HasPrefix(head, want) ||
+		!strings.Contains(head, fmt.Sprintf("\r\nContent-Length: %d", strings.Index(rest, "POST"))) {
+		t.Errorf("the requests are %q", requests)
 	}
-	for turn := range 3 {
-		in := []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 18\r\n\r\n%s", turn/2, p.sum))
+	for turn := range 4 {
+		var in []byte
+		for i := range 3 {
+			in = fmt.Appendf(in, "HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 18\r\n\r\n%s", turn/2, p.asked[(p.oldest+i)%3].sum)
+		}
 		start := 0
 		for end := 1; end <= len(in); end++ {
 			used, _, err := p.receive(in[start:end], nil, 0)
@@ -171,8 +174,25 @@ func TestHTTPProducerTakesAnySplit(t *testing.T) {
 			start += used
 		}
 	}
-	if l.total != 3 || l.outstanding != 1 || l.faults.err() != nil {
+	if l.total != 12 || l.outstanding != 3 || l.faults.err() != nil {
 		t.Errorf("%d answers, %d outstanding, %v", l.total, l.outstanding, l.faults.err())
+	}
+}
+
+func TestHTTPAnswersOutOfOrderAreWrong(t *testing.T) {
+	random := source(7)
+	l := newTestLedger()
+	p := newHTTPProducer(0, "localhost:9999", 2, l, &random)
+	p.open(nil, 0)
+	l.issuing = false
+	for _, i := range []int{1, 0, 0} {
+		in := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n%s", p.asked[i].sum)
+		if _, _, err := p.receive(in, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.faults.Wrong != 2 || l.faults.Duplicated != 1 || l.outstanding != 0 {
+		t.Errorf("%+v, %d outstanding", l.faults, l.outstanding)
 	}
 }
 

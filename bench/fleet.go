@@ -68,7 +68,7 @@ func (f *fleet) addProducer(sc scenario, addr string, i int, random *source) err
 		if err != nil {
 			return err
 		}
-		p := newHTTPProducer(i, addr, &l.ledger, random)
+		p := newHTTPProducer(i, addr, sc.Outstanding, &l.ledger, random)
 		l.add(s, p)
 		f.debtors = append(f.debtors, p)
 		return nil

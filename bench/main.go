@@ -32,7 +32,8 @@ Figures (the median of the rounds, each after a warm-up):
 
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
   workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
-  http/ws64       the same load from HTTP producers beside WebSocket's`
+  http/ws64       the same load from HTTP producers beside WebSocket's
+  pipe/http       HTTP requests pipelined 16 deep beside one at a time`
 
 // startTime is when the bench was started.
 var startTime = time.Now()

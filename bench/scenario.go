@@ -28,6 +28,8 @@ var scenarios = []scenario{
 		Producers: 64, Outstanding: 1, Workers: 4, Credits: 64, HTTP: true},
 	{Name: "ws64", What: "64 WebSocket producers × 1 outstanding, 4 workers × 64 (beside http)",
 		Producers: 64, Outstanding: 1, Workers: 4, Credits: 64},
+	{Name: "pipe", What: "64 HTTP producers × 16 outstanding, pipelined on each connection, 4 workers × 64",
+		Producers: 64, Outstanding: 16, Workers: 4, Credits: 64, HTTP: true},
 }
 
 // findScenarios looks names up. Each is there at most once in the answer.

@@ -107,8 +107,12 @@ func find(results []result, scenario, system string) (result, bool) {
 	return results[i], true
 }
 
+// besides are scenarios that are compared to each other: the same load in two
+// ways.
+var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}}
+
 // compare makes all ratios that the results allow: workman to the relay in
-// each scenario, and HTTP to WebSocket at the same load.
+// each scenario, and the pairs of besides.
 func compare(results []result) (all []ratio) {
 	for _, sc := range scenarios {
 		a, ok := find(results, sc.Name, workman)
@@ -116,9 +120,11 @@ func compare(results []result) (all []ratio) {
 			all = append(all, ratiosOf(sc.Name, "workman/relay", a, b)...)
 		}
 	}
-	a, ok := find(results, "http", workman)
-	if b, both := find(results, "ws64", workman); ok && both {
-		all = append(all, ratiosOf("http", "http/ws64", a, b)...)
+	for _, pair := range besides {
+		a, ok := find(results, pair.scenario, workman)
+		if b, both := find(results, pair.to, workman); ok && both {
+			all = append(all, ratiosOf(pair.scenario, pair.scenario+"/"+pair.to, a, b)...)
+		}
 	}
 	return all
 }
