@@ -25,7 +25,9 @@ Figures (the median of the rounds, each after a warm-up):
   p50 µs          half of the tasks were answered within this many µs of being sent
   p99 µs          99 of 100 tasks were
   p99.9 µs        999 of 1000 were
+  max µs          all were
   server µs/task  CPU time of the server process for one task, user and kernel
+  allocs/task     how often the server's Go runtime allocated memory for one task, all told
   bench µs/task   CPU time of this program for one task: if it is the greater, then the bench, not the server, limits tasks/s
   RSS MB          memory of the server process at the end of the round
   –               not known: a server that runs already shows its own with --pid

@@ -21,20 +21,21 @@ type program struct {
 	system string
 	source string // its package, from the module's root
 	path   string // its binary; empty until built
+	tells  bool   // what its runtime has used, in its log, on SIGUSR1
 	// command is how it is told to listen on a host and a port
 	command func(host, port string) (args, env []string)
 }
 
 // workmanProgram is the server of this repository, as its README starts it.
 func workmanProgram() *program {
-	return &program{system: workman, source: ".", command: func(host, port string) (args, env []string) {
-		return nil, []string{"HOST=" + host, "PORT=" + port}
+	return &program{system: workman, source: ".", tells: true, command: func(host, port string) (args, env []string) {
+		return nil, []string{"HOST=" + host, "PORT=" + port, "WORKMAN_LOG_FORMAT=text", "WORKMAN_LOG_LEVEL=info"}
 	}}
 }
 
 // relayProgram is the limit: the same sockets and messages, and no server.
 func relayProgram() *program {
-	return &program{system: relay, source: "./bench/echo", command: func(host, port string) (args, env []string) {
+	return &program{system: relay, source: "./bench/echo", tells: true, command: func(host, port string) (args, env []string) {
 		return []string{"--relay", "--addr", host + ":" + port}, nil
 	}}
 }

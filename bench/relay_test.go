@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	process "workman/footprint"
 )
 
 // testRelay is a small task server: WebSocket and HTTP producers, workers with
@@ -69,7 +72,7 @@ func testProgram(t *testing.T, system, fault string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &program{system: system, path: path, command: func(host, port string) (args, env []string) {
+	return &program{system: system, path: path, tells: true, command: func(host, port string) (args, env []string) {
 		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
 	}}
 }
@@ -98,6 +101,7 @@ func TestMain(m *testing.M) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	defer process.Watch(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
 	s := &http.Server{Addr: addr, Handler: newTestRelay(os.Getenv("BENCH_TEST_FAULT"))}
 	fmt.Fprintln(os.Stderr, "test relay listening on", addr)

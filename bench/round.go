@@ -72,6 +72,8 @@ type window struct {
 	own    time.Duration
 	rss    int64
 	others float64 // share of the machine that other processes had
+	// mallocs is how often the server has allocated memory; -1: it does not tell
+	mallocs int64
 }
 
 // reading is one end of it.
@@ -81,6 +83,8 @@ type reading struct {
 	own    time.Duration
 	busy   time.Duration // of all cores
 	all    time.Duration // idle or not
+	has    footprint
+	tells  bool // what it has
 }
 
 // measure warms up, then lets answers count for a while.
@@ -88,7 +92,7 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 	if err := r.watch(ctx, p.warmUp, "warming up"); err != nil {
 		return w, err
 	}
-	before, err := r.read()
+	before, err := r.read(ctx)
 	if err != nil {
 		return w, err
 	}
@@ -97,11 +101,14 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 		return w, err
 	}
 	r.fleet.enter(draining)
-	after, err := r.read()
+	after, err := r.read(ctx)
 	if err != nil {
 		return w, err
 	}
-	w = window{took: after.at.Sub(before.at), server: after.server.since(before.server), own: after.own - before.own}
+	w = window{took: after.at.Sub(before.at), server: after.server.since(before.server), own: after.own - before.own, mallocs: -1}
+	if before.tells && after.tells {
+		w.mallocs = after.has.mallocs - before.has.mallocs
+	}
 	if r.target.pid != 0 {
 		w.rss, err = readRSS(r.target.pid)
 		w.others = max(0, float64(after.busy-before.busy-w.server-w.own)/float64(after.all-before.all+1))
@@ -110,7 +117,10 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 }
 
 // read takes the time and what the server and the bench have used so far.
-func (r *trial) read() (at reading, err error) {
+func (r *trial) read(ctx context.Context) (at reading, err error) {
+	if at.has, at.tells, err = r.target.footprint(ctx); err != nil {
+		return at, err
+	}
 	at.at, at.own = time.Now(), ownCPU()
 	if r.target.pid != 0 {
 		if at.server, err = readUsage(r.target.pid); err != nil {
@@ -168,7 +178,7 @@ func (r *trial) drain(ctx context.Context, limit time.Duration) error {
 // figures are the results of a window in which so many tasks were answered.
 func (w window) figures(answered int64, latency *hdrhistogram.Histogram, threads int) round {
 	at := func(percentile float64) float64 { return float64(latency.ValueAtPercentile(percentile)) }
-	return round{
+	one := round{
 		Tasks: answered, Seconds: w.took.Seconds(), Rate: float64(answered) / w.took.Seconds(),
 		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(latency.Max()),
 		ServerCPU: perTask(w.server, answered), GeneratorCPU: perTask(w.own, answered),
@@ -176,4 +186,9 @@ func (w window) figures(answered int64, latency *hdrhistogram.Histogram, threads
 		RSS:           float64(w.rss),
 		Others:        w.others,
 	}
+	if w.mallocs >= 0 {
+		allocations := float64(w.mallocs) / float64(max(answered, 1))
+		one.Allocations = &allocations
+	}
+	return one
 }

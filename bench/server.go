@@ -29,6 +29,7 @@ type target struct {
 	addr   string
 	pid    int     // 0: not known, so no CPU and no memory
 	server *server // nil: not ours
+	tells  bool    // on SIGUSR1, what its runtime has used
 }
 
 // server is a process that the bench has started.
@@ -54,7 +55,7 @@ func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
 	if err := s.launch(pin, own); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
-	t := &target{p.system, net.JoinHostPort(host, port), s.cmd.Process.Pid, s}
+	t := &target{p.system, net.JoinHostPort(host, port), s.cmd.Process.Pid, s, p.tells}
 	if err := s.ready(ctx, t.addr); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
@@ -163,6 +164,8 @@ type tail struct {
 	end    []byte
 	bad    int    // writes that sound bad: a log line is one
 	badOne string // the first of them
+	told   int    // lines about its runtime
+	line   string // the last of them
 }
 
 // Write never fails.
@@ -173,6 +176,9 @@ func (t *tail) Write(b []byte) (int, error) {
 		if t.bad++; t.bad == 1 {
 			t.badOne = string(b[:min(len(b), tailSize)])
 		}
+	}
+	if lines := runtimeLine.FindAll(b, -1); lines != nil {
+		t.told, t.line = t.told+len(lines), string(lines[len(lines)-1])
 	}
 	t.end = append(t.end, b...)
 	if over := len(t.end) - tailSize; over > 0 {

@@ -24,18 +24,19 @@ func spreadOf(values []float64) spread {
 
 // round is what one round has measured. Figures that are not known are zero.
 type round struct {
-	Tasks         int64   `json:"tasks"`
-	Seconds       float64 `json:"seconds"`
-	Rate          float64 `json:"tasks_per_second"`
-	P50           float64 `json:"p50_us"`
-	P99           float64 `json:"p99_us"`
-	P999          float64 `json:"p99_9_us"`
-	Max           float64 `json:"max_us"`
-	ServerCPU     float64 `json:"server_cpu_us_per_task,omitempty"`
-	GeneratorCPU  float64 `json:"generator_cpu_us_per_task"`
-	GeneratorBusy float64 `json:"generator_busy"` // CPU time over the time of its threads
-	RSS           float64 `json:"server_rss_bytes,omitempty"`
-	Others        float64 `json:"others,omitempty"` // share of the machine's CPU that other processes had
+	Tasks         int64    `json:"tasks"`
+	Seconds       float64  `json:"seconds"`
+	Rate          float64  `json:"tasks_per_second"`
+	P50           float64  `json:"p50_us"`
+	P99           float64  `json:"p99_us"`
+	P999          float64  `json:"p99_9_us"`
+	Max           float64  `json:"max_us"`
+	ServerCPU     float64  `json:"server_cpu_us_per_task,omitempty"`
+	GeneratorCPU  float64  `json:"generator_cpu_us_per_task"`
+	GeneratorBusy float64  `json:"generator_busy"` // CPU time over the time of its threads
+	RSS           float64  `json:"server_rss_bytes,omitempty"`
+	Allocations   *float64 `json:"allocations_per_task,omitempty"` // of the server
+	Others        float64  `json:"others,omitempty"`               // share of the machine's CPU that other processes had
 }
 
 // result is one system in one scenario.
@@ -60,8 +61,21 @@ var (
 	p50       = func(r round) float64 { return r.P50 }
 	p99       = func(r round) float64 { return r.P99 }
 	p999      = func(r round) float64 { return r.P999 }
+	longest   = func(r round) float64 { return r.Max }
 	serverCPU = func(r round) float64 { return r.ServerCPU }
 )
+
+// allocations is the spread of those that the server told; known is false if
+// it told none.
+func (r result) allocations() (s spread, known bool) {
+	var told []float64
+	for _, one := range r.Rounds {
+		if one.Allocations != nil {
+			told = append(told, *one.Allocations)
+		}
+	}
+	return spreadOf(told), len(told) > 0
+}
 
 // ratio compares a figure of two results. Each pair of rounds that ran one
 // after the other gives one value: the machine's moods cancel out.

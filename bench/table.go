@@ -9,8 +9,8 @@ import (
 )
 
 // header names the columns of the table; --help explains them.
-var header = []string{"scenario", "system", "tasks/s", "min–max", "p50 µs", "p99 µs", "p99.9 µs",
-	"server µs/task", "bench µs/task", "RSS MB"}
+var header = []string{"scenario", "system", "tasks/s", "min–max", "p50 µs", "p99 µs", "p99.9 µs", "max µs",
+	"server µs/task", "allocs/task", "bench µs/task", "RSS MB"}
 
 // leftColumns is how many columns are aligned to the left.
 const leftColumns = 2
@@ -35,11 +35,14 @@ func writeReport(w io.Writer, results []result, ratios []ratio) error {
 
 // row is a result's line in the table.
 func row(r result) []string {
-	tasks := r.of(rate)
+	tasks, allocations := r.of(rate), "–"
+	if a, known := r.allocations(); known {
+		allocations = fmt.Sprintf("%.3f", a.Median)
+	}
 	return []string{r.Scenario, r.System,
 		thousands(tasks.Median), compact(tasks.Min) + "–" + compact(tasks.Max),
-		thousands(r.of(p50).Median), thousands(r.of(p99).Median), thousands(r.of(p999).Median),
-		known("%.2f", r.of(serverCPU).Median),
+		thousands(r.of(p50).Median), thousands(r.of(p99).Median), thousands(r.of(p999).Median), thousands(r.of(longest).Median),
+		known("%.2f", r.of(serverCPU).Median), allocations,
 		known("%.2f", r.of(func(r round) float64 { return r.GeneratorCPU }).Median),
 		known("%.1f", r.of(func(r round) float64 { return r.RSS }).Median/1e6),
 	}
