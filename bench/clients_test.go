@@ -10,7 +10,9 @@ import (
 
 // newTestLedger is one that counts.
 func newTestLedger() *ledger {
-	return &ledger{issuing: true, recording: true, latency: newHistogram()}
+	l := newLedger()
+	l.recording = true
+	return l
 }
 
 // unmask takes the frames of a client apart.
@@ -42,7 +44,7 @@ func text(s string) []byte {
 
 func TestClientsSpeakTheWire(t *testing.T) {
 	random := source(1)
-	p := newProducer(9, 2, newTestLedger(), &random)
+	p := newProducer(9, 2, metronome{}, newTestLedger(), &random)
 	tasks := unmask(t, p.open(nil, 0))
 	if len(tasks) != 2 {
 		t.Fatalf("the producer sent %q", tasks)
@@ -131,7 +133,7 @@ func TestNoncesAreAllDifferent(t *testing.T) {
 func TestProducerTakesAnySplit(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newProducer(0, 3, l, &random)
+	p := newProducer(0, 3, metronome{}, l, &random)
 	p.open(nil, 0)
 	l.issuing = false
 	var in []byte
@@ -153,7 +155,7 @@ func TestProducerTakesAnySplit(t *testing.T) {
 func TestHTTPProducerTakesAnySplit(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newHTTPProducer(0, "localhost:9999", 3, l, &random)
+	p := newHTTPProducer(0, "localhost:9999", 3, metronome{}, l, &random)
 	requests := string(p.open(nil, 0))
 	head, rest, _ := strings.Cut(requests, "\r\n\r\n")
 	if want := "POST /task/work HTTP/1.1\r\nHost: localhost:9999\r\n"; strings.Count(requests, want) != 3 || !strings.HasPrefix(head, want) ||
@@ -182,7 +184,7 @@ func TestHTTPProducerTakesAnySplit(t *testing.T) {
 func TestHTTPAnswersOutOfOrderAreWrong(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newHTTPProducer(0, "localhost:9999", 2, l, &random)
+	p := newHTTPProducer(0, "localhost:9999", 2, metronome{}, l, &random)
 	p.open(nil, 0)
 	l.issuing = false
 	for _, i := range []int{1, 0, 0} {
@@ -255,7 +257,7 @@ type exchange struct {
 
 func newExchange(outstanding int) *exchange {
 	random := source(3)
-	e := &exchange{p: newProducer(0, outstanding, newTestLedger(), &random), w: newWorker(0, 64, &random)}
+	e := &exchange{p: newProducer(0, outstanding, metronome{}, newTestLedger(), &random), w: newWorker(0, 64, &random)}
 	e.sent = e.p.open(nil, 0)
 	return e
 }

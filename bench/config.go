@@ -15,6 +15,7 @@ type config struct {
 	Rounds   int      `help:"How often each is measured. The table shows medians." default:"3"`
 	Seconds  float64  `help:"How long a round is measured." default:"3"`
 	Warmup   float64  `help:"How many seconds a round runs before anything counts." default:"0.5"`
+	Rate     float64  `help:"Hold this rate of tasks a second, whatever comes back, instead of sending a task for each answer." placeholder:"N"`
 	Addr     string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
 	PID      int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
 	Relay    bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
@@ -29,6 +30,7 @@ const (
 	maxRounds  = 1000
 	maxSeconds = 3600
 	maxThreads = 64
+	maxRate    = 10_000_000
 )
 
 // validate finds what cannot be meant.
@@ -45,6 +47,7 @@ func (c config) validate() error {
 	check(c.Seconds > 0 && c.Seconds <= maxSeconds, "--seconds is %g: give more than 0, at most %d", c.Seconds, maxSeconds)
 	check(c.Warmup >= 0 && c.Warmup <= maxSeconds, "--warmup is %g: give 0 to %d seconds", c.Warmup, maxSeconds)
 	check(c.Threads >= 1 && c.Threads <= maxThreads, "--threads is %d: give 1 to %d", c.Threads, maxThreads)
+	check(c.Rate >= 0 && c.Rate <= maxRate, "--rate is %g: give tasks a second, at most %d", c.Rate, maxRate)
 	check(c.PID >= 0, "--pid is %d: give the server's process id", c.PID)
 	check(c.PID == 0 || c.Addr != "", "--pid %d is for a server that --addr names: give both or none", c.PID)
 	if c.Addr != "" {

@@ -26,7 +26,7 @@ func TestFlagsHaveDefaults(t *testing.T) {
 	if err := c.validate(); err != nil {
 		t.Error(err)
 	}
-	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe" {
+	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -39,6 +39,8 @@ func TestFlagsAreChecked(t *testing.T) {
 		{"--seconds NaN", "--seconds is NaN"},
 		{"--warmup=-1", "--warmup is -1"},
 		{"--threads 65", "--threads is 65"},
+		{"--rate=-1", "--rate is -1"},
+		{"--rate 1e8", "--rate is 1e+08"},
 		{"--pid 4", "--addr names: give both or none"},
 		{"--addr localhost", "give host:port"},
 		{"--max-ratio 2", "add --relay"},

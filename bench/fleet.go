@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // fleet is all producers and workers of a round, spread over loops.
@@ -18,15 +16,12 @@ type fleet struct {
 	ended   sync.WaitGroup
 }
 
-// debtor is a producer at the end of a round: it counts what it never got.
-type debtor interface{ lost() }
-
 // newFleet connects a scenario's clients to the server at addr. No task is
 // sent before start.
 func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 	f := &fleet{failed: make(chan error, threads)}
 	for range threads {
-		l, err := newLoop(&f.phase)
+		l, err := newLoop(&f.phase, len(sc.parts()))
 		if err != nil {
 			f.close()
 			return nil, err
@@ -45,41 +40,24 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 func (f *fleet) connect(sc scenario, addr string) error {
 	random := source(rand.Uint64() | 1)
 	for i := range sc.Workers {
-		s, err := dial(addr, "/worker")
+		s, w, err := connectWorker(sc, addr, i, &random)
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
-		f.loop(i).add(s, newWorker(i, sc.Credits, &random))
+		f.loop(i).add(s, w)
 	}
-	for i := range sc.Producers {
-		own := source(random.next())
-		if err := f.addProducer(sc, addr, i, &own); err != nil {
-			return fmt.Errorf("producer %d: %w", i, err)
+	for n, part := range sc.parts() {
+		for range part.Producers {
+			own, i := source(random.next()), len(f.debtors)
+			l := f.loop(i)
+			s, p, err := connectProducer(part, addr, i, l.ledgers[n], &own)
+			if err != nil {
+				return fmt.Errorf("producer %d: %w", i, err)
+			}
+			l.add(s, p)
+			f.debtors = append(f.debtors, p)
 		}
 	}
-	return nil
-}
-
-// addProducer connects one producer of the scenario's kind.
-func (f *fleet) addProducer(sc scenario, addr string, i int, random *source) error {
-	l := f.loop(i)
-	if sc.HTTP {
-		s, err := dial(addr, "")
-		if err != nil {
-			return err
-		}
-		p := newHTTPProducer(i, addr, sc.Outstanding, &l.ledger, random)
-		l.add(s, p)
-		f.debtors = append(f.debtors, p)
-		return nil
-	}
-	s, err := dial(addr, "/websocket")
-	if err != nil {
-		return err
-	}
-	p := newProducer(i, sc.Outstanding, &l.ledger, random)
-	l.add(s, p)
-	f.debtors = append(f.debtors, p)
 	return nil
 }
 
@@ -131,16 +109,18 @@ func (f *fleet) close() {
 	}
 }
 
-// tally is what the loops have counted. They must have ended.
-func (f *fleet) tally() (answered int64, latency *hdrhistogram.Histogram, all faults) {
-	latency = newHistogram()
+// tally adds up what the loops have counted, for each part of the scenario.
+// They must have ended.
+func (f *fleet) tally() []*ledger {
 	for _, d := range f.debtors {
 		d.lost()
 	}
-	for _, l := range f.loops {
-		answered += l.ledger.answered
-		latency.Merge(l.ledger.latency)
-		all.merge(l.ledger.faults)
+	all := make([]*ledger, len(f.loops[0].ledgers))
+	for i := range all {
+		all[i] = newLedger()
+		for _, l := range f.loops {
+			all[i].merge(l.ledgers[i])
+		}
 	}
-	return answered, latency, all
+	return all
 }

@@ -19,8 +19,9 @@ const (
 )
 
 // httpProducer is an HTTP/1.1 keep-alive client of POST /task/work that keeps
-// up to len(asked) requests outstanding on its connection. The answers come in
-// the order of the requests (RFC 9112, section 9.3.2).
+// len(asked) requests outstanding on its connection or, if its metronome ticks,
+// sends them when they are due, up to so many. The answers come in the order of
+// the requests (RFC 9112, section 9.3.2).
 type httpProducer struct {
 	id      int
 	ledger  *ledger
@@ -31,6 +32,7 @@ type httpProducer struct {
 	asked   []asked // a ring of the requests outstanding
 	oldest  int     // the place of the first of them
 	waiting int     // how many they are
+	beat    metronome
 
 	head   []byte // the last response's: the next is most likely the same
 	length int    // and its Content-Length
@@ -44,24 +46,45 @@ type asked struct {
 
 // newHTTPProducer makes a producer that names host in its requests and keeps
 // so many of them outstanding.
-func newHTTPProducer(id int, host string, outstanding int, l *ledger, random *source) *httpProducer {
+func newHTTPProducer(id int, host string, outstanding int, beat metronome, l *ledger, random *source) *httpProducer {
 	gap := string(make([]byte, digitsLen))
 	body := optionsHead + gap + optionsB + gap + optionsTail
 	head := fmt.Sprintf("POST /task/work HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		host, len(body))
 	return &httpProducer{id: id, ledger: l, random: random, request: []byte(head + body), bodyAt: len(head),
-		asked: make([]asked, outstanding)}
+		asked: make([]asked, outstanding), beat: beat}
 }
 
 // open sends the first requests.
 func (p *httpProducer) open(out []byte, now int64) []byte {
+	if p.beat.ticks() {
+		p.beat.start(now)
+		return out
+	}
 	for range p.asked {
 		out = p.issue(out, now)
 	}
 	return out
 }
 
-// issue appends a new request. There must be room in the ring.
+// due implements paced.
+func (p *httpProducer) due() int64 { return p.beat.due() }
+
+// fire implements paced.
+func (p *httpProducer) fire(out []byte, now int64) []byte {
+	for ; p.beat.next <= now; p.beat.next += p.beat.every {
+		if p.waiting == len(p.asked) {
+			p.ledger.miss()
+			continue
+		}
+		p.ledger.late(p.beat.next, now)
+		out = p.issue(out, p.beat.next)
+	}
+	return out
+}
+
+// issue appends a new request, sent (or due) now. There must be room in the
+// ring.
 func (p *httpProducer) issue(out []byte, now int64) []byte {
 	a, b := p.random.draw()
 	at := p.oldest + p.waiting
@@ -88,7 +111,7 @@ func (p *httpProducer) receive(data, out []byte, now int64) (used int, _ []byte,
 			return used, out, err
 		}
 		used += size
-		if p.answer(body, now) && p.ledger.issuing {
+		if p.answer(body, now) && p.ledger.issuing && !p.beat.ticks() {
 			out = p.issue(out, now)
 		}
 	}

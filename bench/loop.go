@@ -12,8 +12,8 @@ import (
 const (
 	// readBuffer is a loop's read buffer in bytes: the longest message it takes.
 	readBuffer = 128 << 10
-	// maxWait is the longest a loop sleeps, in ms, before it looks at the phase.
-	maxWait = 20
+	// maxWait is the longest a loop sleeps before it looks at the phase.
+	maxWait = 20 * time.Millisecond
 )
 
 // The phases of a round, in order.
@@ -47,32 +47,38 @@ type conn struct {
 // loop drives its connections from one thread: whatever one read brings is
 // answered by one write.
 type loop struct {
-	poller *poller
-	conns  []*conn
-	in     []byte
-	out    []byte
-	ledger ledger
-	phase  *atomic.Int32
-	epoch  time.Time
+	poller  *poller
+	conns   []*conn
+	in      []byte
+	out     []byte
+	ledgers []*ledger // one for each part of the scenario
+	paced   []pacedPeer
+	phase   *atomic.Int32
+	epoch   time.Time
 
 	// what others may read while the loop runs
 	answered    atomic.Int64
 	outstanding atomic.Int64
 }
 
-// newLoop makes a loop that follows phase.
-func newLoop(phase *atomic.Int32) (*loop, error) {
+// newLoop makes a loop that follows phase and keeps so many ledgers.
+func newLoop(phase *atomic.Int32, parts int) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
 	l := &loop{poller: p, in: make([]byte, readBuffer), phase: phase, epoch: time.Now()}
-	l.ledger = ledger{issuing: true, latency: newHistogram()}
+	for range parts {
+		l.ledgers = append(l.ledgers, newLedger())
+	}
 	return l, nil
 }
 
 // add gives a connected socket to the loop, which closes it.
 func (l *loop) add(s socket, p peer) {
+	if p, ok := p.(paced); ok && p.due() != never {
+		l.paced = append(l.paced, pacedPeer{p, len(l.conns)})
+	}
 	l.conns = append(l.conns, &conn{fd: s.fd, peer: p, left: s.said})
 }
 
@@ -84,11 +90,20 @@ func (l *loop) now() int64 { return int64(time.Since(l.epoch)) }
 func (l *loop) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if len(l.paced) > 0 {
+		if err := sharpenTimers(); err != nil {
+			return err
+		}
+	}
 	if err := l.open(); err != nil {
 		return err
 	}
 	for {
-		n, err := l.poller.wait(maxWait)
+		wait := maxWait
+		if len(l.paced) > 0 {
+			wait = l.patience()
+		}
+		n, err := l.poller.wait(wait)
 		if err != nil {
 			return fmt.Errorf("waiting for sockets: %w", err)
 		}
@@ -96,10 +111,16 @@ func (l *loop) run() error {
 		if phase == stopped {
 			return nil
 		}
-		l.ledger.recording = phase == measuring
-		l.ledger.issuing = phase < draining
+		for _, one := range l.ledgers {
+			one.recording, one.issuing = phase == measuring, phase < draining
+		}
 		for i := range n {
 			if err := l.serve(l.poller.index(i)); err != nil {
+				return err
+			}
+		}
+		if len(l.paced) > 0 {
+			if err := l.fire(phase < draining); err != nil {
 				return err
 			}
 		}
@@ -158,6 +179,10 @@ func (l *loop) write(i int, out []byte) error {
 		return nil
 	}
 	c := l.conns[i]
+	if len(c.pending) > 0 {
+		c.pending = append(c.pending, out...)
+		return nil
+	}
 	n, _, err := writeSocket(c.fd, out)
 	if err != nil {
 		return fmt.Errorf("%s: sending to the server: %w", c.peer, err)
@@ -185,8 +210,13 @@ func (l *loop) flush(i int) error {
 
 // publish shows the counts to the other goroutines.
 func (l *loop) publish() {
-	l.answered.Store(l.ledger.total)
-	l.outstanding.Store(int64(l.ledger.outstanding))
+	var answered, outstanding int64
+	for _, one := range l.ledgers {
+		answered += one.total
+		outstanding += int64(one.outstanding)
+	}
+	l.answered.Store(answered)
+	l.outstanding.Store(outstanding)
 }
 
 // close closes all sockets. The loop must have ended.

@@ -32,6 +32,8 @@ Figures (the median of the rounds, each after a warm-up):
   RSS MB          memory of the server process at the end of the round
   –               not known: a server that runs already shows its own with --pid
 
+A rate (--rate, and the modest producers of mixed): tasks are sent when they are due, whatever is unanswered, and their latencies count from then, not from when the bench came to send them. How late it was, and how many tasks could not be sent since a producer had 4096 of them (1000 over HTTP) unanswered, is told below the table.
+
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
   workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
   http/ws64       the same load from HTTP producers beside WebSocket's

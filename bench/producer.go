@@ -44,7 +44,9 @@ type slot struct {
 	turn  uint32 // how many tasks the slot has had
 }
 
-// producer is a client on /websocket that keeps len(slots) tasks outstanding.
+// producer is a client on /websocket that keeps len(slots) tasks outstanding,
+// or, if its metronome ticks, sends them when they are due, while there is a
+// free slot.
 type producer struct {
 	id     int
 	ledger *ledger
@@ -52,11 +54,13 @@ type producer struct {
 	mask   mask
 	slots  []slot
 	frame  []byte // a RunTask, masked, to be patched
+	beat   metronome
+	free   []uint16 // slots, if the metronome ticks
 }
 
 // newProducer makes a producer whose nonces carry id (below maxPair).
-func newProducer(id, outstanding int, l *ledger, random *source) *producer {
-	p := &producer{id: id, ledger: l, random: random, mask: newMask(random.next())}
+func newProducer(id, outstanding int, beat metronome, l *ledger, random *source) *producer {
+	p := &producer{id: id, ledger: l, random: random, mask: newMask(random.next()), beat: beat}
 	p.slots = make([]slot, outstanding)
 	gap := string(make([]byte, digitsLen))
 	message := runTaskHead + gap[:nonceLen] + runTaskA + gap + optionsB + gap + runTaskTail
@@ -66,13 +70,38 @@ func newProducer(id, outstanding int, l *ledger, random *source) *producer {
 
 // open sends the first tasks, one a slot.
 func (p *producer) open(out []byte, now int64) []byte {
+	if p.beat.ticks() {
+		p.beat.start(now)
+		for i := range p.slots {
+			p.free = append(p.free, uint16(i))
+		}
+		return out
+	}
 	for i := range p.slots {
 		out = p.issue(i, out, now)
 	}
 	return out
 }
 
-// issue appends a new task in a free slot.
+// due implements paced.
+func (p *producer) due() int64 { return p.beat.due() }
+
+// fire implements paced.
+func (p *producer) fire(out []byte, now int64) []byte {
+	for ; p.beat.next <= now; p.beat.next += p.beat.every {
+		last := len(p.free) - 1
+		if last < 0 {
+			p.ledger.miss()
+			continue
+		}
+		p.ledger.late(p.beat.next, now)
+		out = p.issue(int(p.free[last]), out, p.beat.next)
+		p.free = p.free[:last]
+	}
+	return out
+}
+
+// issue appends a new task in a free slot, sent (or due) now.
 func (p *producer) issue(i int, out []byte, now int64) []byte {
 	s := &p.slots[i]
 	s.turn++
@@ -103,7 +132,12 @@ func (p *producer) receive(data, out []byte, now int64) (used int, _ []byte, err
 			}
 			continue
 		}
-		if i := p.answer(f.payload, now); i >= 0 && p.ledger.issuing {
+		i := p.answer(f.payload, now)
+		switch {
+		case i < 0:
+		case p.beat.ticks():
+			p.free = append(p.free, uint16(i))
+		case p.ledger.issuing:
 			out = p.issue(i, out, now)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // quiet is how long a round listens for answers that nobody waits for any
@@ -32,12 +30,18 @@ type trial struct {
 	show    *progress
 }
 
+// entry is what a round has measured of one part of a scenario.
+type entry struct {
+	name string // as the table has it
+	round
+}
+
 // runRound measures a scenario on a target once. Any answer that is not right
 // is an error.
-func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) (round, error) {
+func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) ([]entry, error) {
 	f, err := newFleet(sc, t.addr, threads)
 	if err != nil {
-		return round{}, t.server.explain(err)
+		return nil, t.server.explain(err)
 	}
 	defer f.close()
 	f.start()
@@ -47,22 +51,32 @@ func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, 
 		err = r.drain(ctx, p.drain)
 	}
 	f.stop()
-	answered, latency, wrong := f.tally()
+	all := f.tally()
+	var wrong faults
+	answered := int64(0)
+	for _, l := range all {
+		wrong.merge(l.faults)
+		answered += l.answered
+	}
 	switch {
 	case errors.Is(err, errInterrupted):
-		return round{}, err
+		return nil, err
 	case err == nil:
 		err = wrong.err()
 	case wrong.Wrong+wrong.Duplicated+wrong.Stray > 0:
 		err = fmt.Errorf("%w; and %w", err, wrong.err())
 	}
 	if err != nil {
-		return round{}, t.server.explain(err)
+		return nil, t.server.explain(err)
 	}
 	if answered == 0 {
-		return round{}, fmt.Errorf("%w in %v: the server, or a busy machine, is too slow; try a greater --seconds", errNoAnswers, p.measure)
+		return nil, fmt.Errorf("%w in %v: the server, or a busy machine, is too slow; try a greater --seconds", errNoAnswers, p.measure)
 	}
-	return one.figures(answered, latency, threads), nil
+	var entries []entry
+	for i, part := range sc.parts() {
+		entries = append(entries, entry{part.Name, one.figures(all[i], answered, threads)})
+	}
+	return entries, nil
 }
 
 // window is what is read at both ends of the measured time.
@@ -175,16 +189,18 @@ func (r *trial) drain(ctx context.Context, limit time.Duration) error {
 	return r.watch(ctx, quiet, "draining")
 }
 
-// figures are the results of a window in which so many tasks were answered.
-func (w window) figures(answered int64, latency *hdrhistogram.Histogram, threads int) round {
-	at := func(percentile float64) float64 { return float64(latency.ValueAtPercentile(percentile)) }
+// figures are the results of a window for one part of a scenario. What is said
+// of a task's cost is of all tasks that were answered, whichever part's.
+func (w window) figures(l *ledger, answered int64, threads int) round {
+	at := func(percentile float64) float64 { return float64(l.latency.ValueAtPercentile(percentile)) }
 	one := round{
-		Tasks: answered, Seconds: w.took.Seconds(), Rate: float64(answered) / w.took.Seconds(),
-		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(latency.Max()),
+		Tasks: l.answered, Seconds: w.took.Seconds(), Rate: float64(l.answered) / w.took.Seconds(),
+		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(l.latency.Max()),
 		ServerCPU: perTask(w.server, answered), GeneratorCPU: perTask(w.own, answered),
 		GeneratorBusy: w.own.Seconds() / w.took.Seconds() / float64(threads),
 		RSS:           float64(w.rss),
 		Others:        w.others,
+		Unsent:        l.unsent, Late: float64(l.lateness.ValueAtPercentile(99)),
 	}
 	if w.mallocs >= 0 {
 		allocations := float64(w.mallocs) / float64(max(answered, 1))

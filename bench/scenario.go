@@ -8,14 +8,25 @@ import (
 
 // scenario is a load: how many clients, and how much each keeps under way.
 type scenario struct {
-	Name        string `json:"name"`
-	What        string `json:"what"`
-	Producers   int    `json:"producers"`
-	Outstanding int    `json:"outstanding"` // tasks a producer keeps unanswered
-	Workers     int    `json:"workers"`
-	Credits     int    `json:"credits"`   // tasks a worker asks for at a time
-	HTTP        bool   `json:"http"`      // producers speak HTTP instead of WebSocket
-	SameCore    bool   `json:"same_core"` // pinned on 2 cores: server and bench share one
+	Name        string  `json:"name"`
+	What        string  `json:"what"`
+	Producers   int     `json:"producers"`
+	Outstanding int     `json:"outstanding"`    // tasks a producer keeps unanswered, without a rate
+	Rate        float64 `json:"rate,omitempty"` // tasks a second, of all producers; 0: an answer brings the next task
+	Workers     int     `json:"workers"`
+	Credits     int     `json:"credits"`   // tasks a worker asks for at a time
+	HTTP        bool    `json:"http"`      // producers speak HTTP instead of WebSocket
+	SameCore    bool    `json:"same_core"` // pinned on 2 cores: server and bench share one
+
+	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
+}
+
+// parts are the scenario's sets of producers, each with a row of its own.
+func (sc scenario) parts() []scenario {
+	if sc.Beside == nil {
+		return []scenario{sc}
+	}
+	return []scenario{sc, *sc.Beside}
 }
 
 // scenarios are those that --scenario knows, in the order of the table.
@@ -30,6 +41,9 @@ var scenarios = []scenario{
 		Producers: 64, Outstanding: 1, Workers: 4, Credits: 64},
 	{Name: "pipe", What: "64 HTTP producers × 16 outstanding, pipelined on each connection, 4 workers × 64",
 		Producers: 64, Outstanding: 16, Workers: 4, Credits: 64, HTTP: true},
+	{Name: "mixed", What: "s2's load, and beside it 8 modest producers that send 200 tasks a second each when these are due: is it fair?",
+		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
+		Beside: &scenario{Name: "mixed: modest", Producers: 8, Rate: 1600}},
 }
 
 // findScenarios looks names up. Each is there at most once in the answer.
@@ -45,6 +59,16 @@ func findScenarios(names []string) (found []scenario, err error) {
 		}
 	}
 	return found, nil
+}
+
+// paceAt has the producers of all scenarios hold a rate (tasks a second).
+func paceAt(all []scenario, rate float64) []scenario {
+	for i := range all {
+		if all[i].Beside == nil {
+			all[i].Rate = rate
+		}
+	}
+	return all
 }
 
 // scenarioNames lists them all.

@@ -37,6 +37,8 @@ type round struct {
 	RSS           float64  `json:"server_rss_bytes,omitempty"`
 	Allocations   *float64 `json:"allocations_per_task,omitempty"` // of the server
 	Others        float64  `json:"others,omitempty"`               // share of the machine's CPU that other processes had
+	Unsent        int64    `json:"unsent,omitempty"`               // tasks that were due when too many were unanswered
+	Late          float64  `json:"late_p99_us,omitempty"`          // how late tasks with a time were sent
 }
 
 // result is one system in one scenario.
@@ -128,10 +130,12 @@ var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}
 // compare makes all ratios that the results allow: workman to the relay in
 // each scenario, and the pairs of besides.
 func compare(results []result) (all []ratio) {
-	for _, sc := range scenarios {
-		a, ok := find(results, sc.Name, workman)
-		if b, both := find(results, sc.Name, relay); ok && both {
-			all = append(all, ratiosOf(sc.Name, "workman/relay", a, b)...)
+	for _, r := range results {
+		if r.System != workman {
+			continue
+		}
+		if b, both := find(results, r.Scenario, relay); both {
+			all = append(all, ratiosOf(r.Scenario, "workman/relay", r, b)...)
 		}
 	}
 	for _, pair := range besides {

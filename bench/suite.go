@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 )
 
 // gateScenario is the scenario that --max-ratio is about.
@@ -30,6 +31,9 @@ func newSuite(c config, show *progress) (*suite, error) {
 	var err error
 	if s.scenarios, err = findScenarios(c.Scenario); err != nil {
 		return nil, err
+	}
+	if c.Rate > 0 {
+		s.scenarios = paceAt(s.scenarios, c.Rate)
 	}
 	if s.cores, err = allowedCores(); err != nil {
 		return nil, err
@@ -80,28 +84,33 @@ func (s *suite) measure(ctx context.Context, sc scenario) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", sc.Name, err)
 	}
-	rows := make([]result, len(targets))
-	defer func() {
-		for _, r := range rows {
-			if len(r.Rounds) > 0 {
-				s.results = append(s.results, r)
-			}
-		}
-	}()
 	for n := range s.Rounds {
-		for i, t := range targets {
-			rows[i].Scenario, rows[i].System = sc.Name, t.system
+		for _, t := range targets {
 			label := fmt.Sprintf("%s  %s  round %d/%d", sc.Name, t.system, n+1, s.Rounds)
-			one, err := runRound(ctx, sc, t, s.Threads, s.pace, label, s.show)
+			entries, err := runRound(ctx, sc, t, s.Threads, s.pace, label, s.show)
 			if err != nil {
 				return fmt.Errorf("%s on %s, round %d of %d: %w", sc.Name, t.system, n+1, s.Rounds, err)
 			}
-			rows[i].Rounds = append(rows[i].Rounds, one)
-			s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task", label,
-				thousands(one.Rate), one.P50, one.P99, known("%.2f", one.ServerCPU), one.GeneratorCPU)
+			for _, one := range entries {
+				s.enter(one, t.system)
+				s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task",
+					strings.Replace(label, sc.Name, one.name, 1), thousands(one.Rate), one.P50, one.P99,
+					known("%.2f", one.ServerCPU), one.GeneratorCPU)
+			}
 		}
 	}
 	return nil
+}
+
+// enter adds a round to the results.
+func (s *suite) enter(one entry, system string) {
+	for i := range s.results {
+		if r := &s.results[i]; r.Scenario == one.name && r.System == system {
+			r.Rounds = append(r.Rounds, one.round)
+			return
+		}
+	}
+	s.results = append(s.results, result{one.name, system, []round{one.round}})
 }
 
 // targets starts the servers of a scenario. Those that it returns must be

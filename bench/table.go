@@ -28,6 +28,7 @@ func writeReport(w io.Writer, results []result, ratios []ratio) error {
 	}
 	align(&b, rows)
 	writeRatios(&b, ratios)
+	writePaces(&b, results)
 	writeNotes(&b, results)
 	_, err := io.WriteString(w, b.String())
 	return err
