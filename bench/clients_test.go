@@ -18,10 +18,8 @@ func newTestLedger() *ledger {
 // unmask takes the frames of a client apart.
 func unmask(t testing.TB, b []byte) (texts []string) {
 	for len(b) > 0 {
-		size, head := int(b[1]&0x7f), 6
-		if size == 126 {
-			size, head = int(binary.BigEndian.Uint16(b[2:])), 8
-		}
+		size, head := frameSize(b)
+		size -= head
 		if b[1]&0x80 == 0 || len(b) < head+size {
 			t.Fatalf("no masked frame: % x", b)
 		}
@@ -35,12 +33,7 @@ func unmask(t testing.TB, b []byte) (texts []string) {
 }
 
 // text is an unmasked text frame, as a server sends it.
-func text(s string) []byte {
-	if len(s) > 125 {
-		return append([]byte{0x81, 126, byte(len(s) >> 8), byte(len(s))}, s...)
-	}
-	return append([]byte{0x81, byte(len(s))}, s...)
-}
+func text(s string) []byte { return frameOf(0x81, s) }
 
 func TestClientsSpeakTheWire(t *testing.T) {
 	random := source(1)

@@ -26,7 +26,7 @@ func TestFlagsHaveDefaults(t *testing.T) {
 	if err := c.validate(); err != nil {
 		t.Error(err)
 	}
-	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed" {
+	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed text1k json1k text64k json64k names1 names10 names1000" {
 		t.Errorf("%+v", c)
 	}
 }

@@ -9,6 +9,9 @@ type debtor interface {
 // connectWorker connects the i-th worker of a scenario to workman at addr.
 func connectWorker(sc scenario, addr string, i int, random *source) (socket, peer, error) {
 	s, err := dial(addr, "/worker")
+	if sc.Payload.Size > 0 {
+		return s, newPayloadWorker(i, sc, newTemplate(sc.Payload), random), err
+	}
 	return s, newWorker(i, sc.Credits, random), err
 }
 
@@ -21,6 +24,9 @@ func connectProducer(sc scenario, addr string, i int, l *ledger, random *source)
 		return s, newHTTPProducer(i, addr, sc.room(), beat, l, random), err
 	}
 	s, err := dial(addr, "/websocket")
+	if sc.Payload.Size > 0 {
+		return s, newPayloadProducer(i, sc, newTemplate(sc.Payload), beat, l, random), err
+	}
 	return s, newProducer(i, sc.room(), beat, l, random), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -42,6 +43,7 @@ type conn struct {
 	peer    peer
 	left    []byte // received, not yet a whole message
 	pending []byte // to be sent, not yet taken by the kernel
+	sent    int    // of pending, what it has taken since
 }
 
 // loop drives its connections from one thread: whatever one read brings is
@@ -149,28 +151,46 @@ func (l *loop) serve(i int) error {
 	if len(c.pending) > 0 {
 		return l.flush(i)
 	}
-	held := copy(l.in, c.left)
-	n, again, err := readSocket(c.fd, l.in[held:])
-	if err == nil && n == 0 && !again {
-		err = io.ErrUnexpectedEOF
-	}
+	data, err := l.read(c)
 	if err != nil {
 		return fmt.Errorf("%s's connection broke while the round ran: %w (did the server stop, or refuse it?)", c.peer, err)
 	}
-	if n == 0 {
+	if data == nil {
 		return nil
 	}
-	data := l.in[:held+n]
 	used, out, err := c.peer.receive(data, l.out[:0], l.now())
 	l.out = out
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.peer, err)
 	}
-	if used == 0 && len(data) == len(l.in) {
-		return fmt.Errorf("%s: a message of more than %d bytes", c.peer, len(l.in))
+	if used == 0 && len(data) == readBuffer {
+		return fmt.Errorf("%s: a message of more than %d bytes", c.peer, readBuffer)
 	}
 	c.left = append(c.left[:0], data[used:]...)
 	return l.write(i, out)
+}
+
+// read reads what is there, behind what is left of the last read; nil is
+// nothing. A little that is left moves to the loop's buffer. Much of it is
+// part of a long message, to which it does not pay to be moved twice a read:
+// the rest is read to where it lies.
+func (l *loop) read(c *conn) (data []byte, err error) {
+	const much = 2048
+	buffer, held := l.in, len(c.left)
+	if held >= much {
+		c.left = slices.Grow(c.left, readBuffer-held)
+		buffer = c.left[:readBuffer]
+	} else {
+		copy(buffer, c.left)
+	}
+	n, again, err := readSocket(c.fd, buffer[held:])
+	switch {
+	case err != nil || again:
+		return nil, err
+	case n == 0:
+		return nil, io.ErrUnexpectedEOF
+	}
+	return buffer[:held+n], nil
 }
 
 // write sends out; what the kernel does not take now waits in pending.
@@ -180,6 +200,9 @@ func (l *loop) write(i int, out []byte) error {
 	}
 	c := l.conns[i]
 	if len(c.pending) > 0 {
+		if 2*c.sent > len(c.pending) {
+			c.pending, c.sent = c.pending[:copy(c.pending, c.pending[c.sent:])], 0
+		}
 		c.pending = append(c.pending, out...)
 		return nil
 	}
@@ -197,14 +220,14 @@ func (l *loop) write(i int, out []byte) error {
 // flush sends what is pending.
 func (l *loop) flush(i int) error {
 	c := l.conns[i]
-	n, _, err := writeSocket(c.fd, c.pending)
+	n, _, err := writeSocket(c.fd, c.pending[c.sent:])
 	if err != nil {
 		return fmt.Errorf("%s: sending to the server: %w", c.peer, err)
 	}
-	c.pending = c.pending[:copy(c.pending, c.pending[n:])]
-	if len(c.pending) > 0 {
+	if c.sent += n; c.sent < len(c.pending) {
 		return nil
 	}
+	c.pending, c.sent = c.pending[:0], 0
 	return l.poller.await(c.fd, i, false)
 }
 

@@ -22,6 +22,7 @@ ${scenario_help}
 
 Figures (the median of the rounds, each after a warm-up):
   tasks/s         tasks answered a second, all producers together; then the worst and the best round
+  MB/s            bytes of options and of results a second, each counted once
   p50 µs          half of the tasks were answered within this many µs of being sent
   p99 µs          99 of 100 tasks were
   p99.9 µs        999 of 1000 were

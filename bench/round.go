@@ -75,6 +75,7 @@ func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, 
 	var entries []entry
 	for i, part := range sc.parts() {
 		entries = append(entries, entry{part.Name, one.figures(all[i], answered, threads)})
+		entries[i].Bytes = entries[i].Rate * float64(part.bytesPerTask())
 	}
 	return entries, nil
 }

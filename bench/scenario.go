@@ -18,6 +18,9 @@ type scenario struct {
 	HTTP        bool    `json:"http"`      // producers speak HTTP instead of WebSocket
 	SameCore    bool    `json:"same_core"` // pinned on 2 cores: server and bench share one
 
+	Payload payload `json:"payload"` // the zero one, or over WebSocket any
+	Names   int     `json:"names"`   // different task names, with a payload; 0: one
+
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
 
@@ -28,6 +31,10 @@ func (sc scenario) parts() []scenario {
 	}
 	return []scenario{sc, *sc.Beside}
 }
+
+// relayed says whether the relay can play it: it knows WebSocket messages and
+// one name.
+func (sc scenario) relayed() bool { return !sc.HTTP && sc.Names <= 1 }
 
 // scenarios are those that --scenario knows, in the order of the table.
 var scenarios = []scenario{
@@ -44,6 +51,32 @@ var scenarios = []scenario{
 	{Name: "mixed", What: "s2's load, and beside it 8 modest producers that send 200 tasks a second each when these are due: is it fair?",
 		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
 		Beside: &scenario{Name: "mixed: modest", Producers: 8, Rate: 1600}},
+	payloadScenario("text1k", payload{textPayload, 1 << 10}),
+	payloadScenario("json1k", payload{jsonPayload, 1 << 10}),
+	payloadScenario("text64k", payload{textPayload, 64 << 10}),
+	payloadScenario("json64k", payload{jsonPayload, 64 << 10}),
+	namesScenario("names1", 1),
+	namesScenario("names10", 10),
+	namesScenario("names1000", 1000),
+}
+
+// payloadScenario is s2's load with a payload. The longer it is the fewer are
+// under way, so that they fit the buffers of sockets and servers.
+func payloadScenario(name string, p payload) scenario {
+	outstanding := max(4, min(64, 256<<10/p.Size))
+	credits := min(64, 2*outstanding)
+	return scenario{Name: name, Payload: p, Producers: 8, Outstanding: outstanding, Workers: 4, Credits: credits,
+		What: fmt.Sprintf("8 producers × %d outstanding, 4 workers × %d; options, and result, are %s of %d bytes",
+			outstanding, credits, map[string]string{textPayload: "one long string", jsonPayload: "dense JSON"}[p.Kind], p.Size)}
+}
+
+// namesScenario is s2's load with tasks of so many names, each of which every
+// worker has registered.
+func namesScenario(name string, n int) scenario {
+	sc := payloadScenario(name, payload{textPayload, minPayload})
+	sc.Names = n
+	sc.What = fmt.Sprintf("s2's load in tasks of %d names, in turns; options, and result, are a string of %d bytes", n, minPayload)
+	return sc
 }
 
 // findScenarios looks names up. Each is there at most once in the answer.

@@ -27,6 +27,7 @@ type round struct {
 	Tasks         int64    `json:"tasks"`
 	Seconds       float64  `json:"seconds"`
 	Rate          float64  `json:"tasks_per_second"`
+	Bytes         float64  `json:"bytes_per_second"` // of options and results
 	P50           float64  `json:"p50_us"`
 	P99           float64  `json:"p99_us"`
 	P999          float64  `json:"p99_9_us"`

@@ -127,8 +127,8 @@ func (s *suite) targets(ctx context.Context, sc scenario) (all []*target, err er
 		all = append(all, &target{system: workman, addr: s.Addr, pid: s.PID})
 	}
 	for _, p := range s.programs {
-		if p.system == relay && sc.HTTP {
-			continue // it relays WebSocket messages only
+		if p.system == relay && !sc.relayed() {
+			continue
 		}
 		t, err := p.start(ctx, pin, own)
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // header names the columns of the table; --help explains them.
-var header = []string{"scenario", "system", "tasks/s", "min–max", "p50 µs", "p99 µs", "p99.9 µs", "max µs",
+var header = []string{"scenario", "system", "tasks/s", "min–max", "MB/s", "p50 µs", "p99 µs", "p99.9 µs", "max µs",
 	"server µs/task", "allocs/task", "bench µs/task", "RSS MB"}
 
 // leftColumns is how many columns are aligned to the left.
@@ -42,6 +42,7 @@ func row(r result) []string {
 	}
 	return []string{r.Scenario, r.System,
 		thousands(tasks.Median), compact(tasks.Min) + "–" + compact(tasks.Max),
+		known("%.1f", r.of(func(r round) float64 { return r.Bytes }).Median/1e6),
 		thousands(r.of(p50).Median), thousands(r.of(p99).Median), thousands(r.of(p999).Median), thousands(r.of(longest).Median),
 		known("%.2f", r.of(serverCPU).Median), allocations,
 		known("%.2f", r.of(func(r round) float64 { return r.GeneratorCPU }).Median),
