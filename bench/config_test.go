@@ -11,7 +11,7 @@ import (
 // parse reads a command line as main does.
 func parse(t *testing.T, args ...string) (c config) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp()})
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "scenario_help": scenarioHelp()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestFlagsHaveDefaults(t *testing.T) {
 	if err := c.validate(); err != nil {
 		t.Error(err)
 	}
-	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed text1k json1k text64k json64k names1 names10 names1000" {
+	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -41,6 +41,9 @@ func TestFlagsAreChecked(t *testing.T) {
 		{"--threads 65", "--threads is 65"},
 		{"--rate=-1", "--rate is -1"},
 		{"--rate 1e8", "--rate is 1e+08"},
+		{"--idle=-1", "--idle is -1"},
+		{"--pending 0", "--pending is 0"},
+		{"--scenario all --addr localhost:1", "--scenario idle starts servers of its own"},
 		{"--pid 4", "--addr names: give both or none"},
 		{"--addr localhost", "give host:port"},
 		{"--max-ratio 2", "add --relay"},

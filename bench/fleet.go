@@ -14,6 +14,7 @@ type fleet struct {
 	phase   atomic.Int32
 	failed  chan error // what ended a loop early
 	ended   sync.WaitGroup
+	pings   atomic.Int64 // that idle clients have answered
 }
 
 // newFleet connects a scenario's clients to the server at addr. No task is
@@ -30,7 +31,7 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 	}
 	if err := f.connect(sc, addr); err != nil {
 		f.close()
-		return nil, fmt.Errorf("connecting %d producers and %d workers: %w", sc.Producers, sc.Workers, err)
+		return nil, fmt.Errorf("connecting %d producers, %d workers and %d idle clients: %w", sc.Producers, sc.Workers, sc.Idle, err)
 	}
 	return f, nil
 }
@@ -45,6 +46,13 @@ func (f *fleet) connect(sc scenario, addr string) error {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
 		f.loop(i).add(s, w)
+	}
+	for i := range sc.Idle {
+		s, err := dial(addr, "/websocket")
+		if err != nil {
+			return fmt.Errorf("idle client %d: %w", i, err)
+		}
+		f.loop(i).add(s, &idler{i, newMask(random.next()), &f.pings})
 	}
 	for n, part := range sc.parts() {
 		for range part.Producers {

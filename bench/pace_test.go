@@ -88,7 +88,8 @@ func TestPacedProducersDoNotAllocate(t *testing.T) {
 func TestRateIsHeld(t *testing.T) {
 	for _, name := range []string{"s2", "http"} {
 		t.Run(name, func(t *testing.T) {
-			sc := paceAt([]scenario{mustFind(t, name)}, 2000)[0]
+			sc := mustFind(t, name)
+			sc.Rate = 2000
 			entries, err := runRound(t.Context(), sc, startTestRelay(t, ""), 2, quick, "", silent())
 			if err != nil {
 				t.Fatal(err)

@@ -19,6 +19,7 @@ type pace struct {
 	warmUp  time.Duration
 	measure time.Duration
 	drain   time.Duration // at most: what is unanswered then is lost
+	idle    time.Duration // of idle connections, instead
 }
 
 // trial is a round under way.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -10,6 +11,7 @@ import (
 type scenario struct {
 	Name        string  `json:"name"`
 	What        string  `json:"what"`
+	Kind        string  `json:"kind,omitempty"` // of stage.go; empty: a load
 	Producers   int     `json:"producers"`
 	Outstanding int     `json:"outstanding"`    // tasks a producer keeps unanswered, without a rate
 	Rate        float64 `json:"rate,omitempty"` // tasks a second, of all producers; 0: an answer brings the next task
@@ -18,8 +20,10 @@ type scenario struct {
 	HTTP        bool    `json:"http"`      // producers speak HTTP instead of WebSocket
 	SameCore    bool    `json:"same_core"` // pinned on 2 cores: server and bench share one
 
-	Payload payload `json:"payload"` // the zero one, or over WebSocket any
-	Names   int     `json:"names"`   // different task names, with a payload; 0: one
+	Payload payload `json:"payload"`         // the zero one, or over WebSocket any
+	Names   int     `json:"names"`           // different task names, with a payload; 0: one
+	Idle    int     `json:"idle,omitempty"`  // WebSockets beside, that do nothing
+	Count   int     `json:"count,omitempty"` // what the kind is about: tasks that wait, or schedules
 
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
@@ -34,7 +38,27 @@ func (sc scenario) parts() []scenario {
 
 // relayed says whether the relay can play it: it knows WebSocket messages and
 // one name.
-func (sc scenario) relayed() bool { return !sc.HTTP && sc.Names <= 1 }
+func (sc scenario) relayed() bool {
+	return !sc.HTTP && sc.Names <= 1 && (sc.Kind == "" || sc.Kind == idleKind)
+}
+
+// fresh says whether each round needs a server of its own, which holds nothing
+// from before.
+func (sc scenario) fresh() bool { return sc.Kind != "" }
+
+// flags are what workman needs on its command line so that it holds what the
+// scenario brings.
+func (sc scenario) flags() []string {
+	const beside = 10_000 // for the load
+	bound := strconv.Itoa(sc.Count + beside)
+	switch sc.Kind {
+	case pendingKind:
+		return []string{"--max-tasks", bound}
+	case schedulesKind, dueKind:
+		return []string{"--max-schedules", bound, "--max-tasks", bound}
+	}
+	return nil
+}
 
 // scenarios are those that --scenario knows, in the order of the table.
 var scenarios = []scenario{
@@ -58,6 +82,14 @@ var scenarios = []scenario{
 	namesScenario("names1", 1),
 	namesScenario("names10", 10),
 	namesScenario("names1000", 1000),
+	{Name: "idle", Kind: idleKind, Idle: 10_000,
+		What: "WebSockets (--idle, or 10,000) that only answer pings, for 35 s a round: memory of a connection, CPU of the server"},
+	{Name: "pending", Kind: pendingKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
+		What: "s2's load on an empty server, then while tasks (--pending) wait that no worker takes"},
+	{Name: "schedules", Kind: schedulesKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
+		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century"},
+	{Name: "due", Kind: dueKind, Count: 200_000, Workers: 4, Credits: 64,
+		What: "schedules (--due) that come due within the measured time, at random: each must fire once, and not early"},
 }
 
 // payloadScenario is s2's load with a payload. The longer it is the fewer are
@@ -79,29 +111,25 @@ func namesScenario(name string, n int) scenario {
 	return sc
 }
 
+// What --scenario takes beside names, and what it is if not given.
+const (
+	allScenarios   = "all"
+	usualScenarios = "s1,s2,http,ws64,pipe,mixed"
+)
+
 // findScenarios looks names up. Each is there at most once in the answer.
 func findScenarios(names []string) (found []scenario, err error) {
 	for _, sc := range scenarios {
-		if slices.Contains(names, sc.Name) {
+		if slices.Contains(names, sc.Name) || slices.Contains(names, allScenarios) {
 			found = append(found, sc)
 		}
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(scenarios, func(sc scenario) bool { return sc.Name == name }) {
+		if name != allScenarios && !slices.ContainsFunc(scenarios, func(sc scenario) bool { return sc.Name == name }) {
 			return nil, fmt.Errorf("--scenario %q is unknown: choose from %s", name, scenarioNames())
 		}
 	}
 	return found, nil
-}
-
-// paceAt has the producers of all scenarios hold a rate (tasks a second).
-func paceAt(all []scenario, rate float64) []scenario {
-	for i := range all {
-		if all[i].Beside == nil {
-			all[i].Rate = rate
-		}
-	}
-	return all
 }
 
 // scenarioNames lists them all.

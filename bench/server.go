@@ -41,14 +41,15 @@ type server struct {
 }
 
 // start starts the program on a free loopback port and waits until it accepts.
-// With pin it is kept on those cores, else it may use all.
-func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
+// With pin it is kept on those cores, else it may use all. flags are added to
+// its command line.
+func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*target, error) {
 	host, port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	args, env := p.command(host, port)
-	s := &server{cmd: exec.Command(p.path, args...), done: make(chan struct{})}
+	s := &server{cmd: exec.Command(p.path, append(args, flags...)...), done: make(chan struct{})}
 	s.cmd.Env = append(s.cmd.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	isolate(s.cmd)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // spread is a figure over all rounds.
@@ -126,7 +127,8 @@ func find(results []result, scenario, system string) (result, bool) {
 
 // besides are scenarios that are compared to each other: the same load in two
 // ways.
-var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}}
+var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}, {"names10", "names1"}, {"names1000", "names1"},
+	{"pending", "pending: empty"}, {"schedules", "schedules: empty"}}
 
 // compare makes all ratios that the results allow: workman to the relay in
 // each scenario, and the pairs of besides.
@@ -142,7 +144,7 @@ func compare(results []result) (all []ratio) {
 	for _, pair := range besides {
 		a, ok := find(results, pair.scenario, workman)
 		if b, both := find(results, pair.to, workman); ok && both {
-			all = append(all, ratiosOf(pair.scenario, pair.scenario+"/"+pair.to, a, b)...)
+			all = append(all, ratiosOf(pair.scenario, pair.scenario+"/"+strings.TrimPrefix(pair.to, pair.scenario+": "), a, b)...)
 		}
 	}
 	return all

@@ -22,6 +22,7 @@ type suite struct {
 	cores     []int      // that the bench may use
 	show      *progress
 	results   []result
+	extras    []extras
 	scenarios []scenario
 }
 
@@ -29,11 +30,8 @@ type suite struct {
 func newSuite(c config, show *progress) (*suite, error) {
 	s := &suite{config: c, pace: c.pace(), show: show}
 	var err error
-	if s.scenarios, err = findScenarios(c.Scenario); err != nil {
+	if s.scenarios, err = c.scenarios(); err != nil {
 		return nil, err
-	}
-	if c.Rate > 0 {
-		s.scenarios = paceAt(s.scenarios, c.Rate)
 	}
 	if s.cores, err = allowedCores(); err != nil {
 		return nil, err
@@ -75,29 +73,63 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 
 // measure runs all rounds of a scenario, the systems in turns.
 func (s *suite) measure(ctx context.Context, sc scenario) (err error) {
-	targets, err := s.targets(ctx, sc)
-	defer func() {
-		for _, t := range targets {
-			err = errors.Join(err, t.server.stop())
+	if sc.fresh() {
+		for n := range s.Rounds {
+			if err := s.measureFresh(ctx, sc, n); err != nil {
+				return err
+			}
 		}
-	}()
+		return nil
+	}
+	targets, err := s.targets(ctx, sc)
+	defer func() { err = errors.Join(err, stopAll(targets)) }()
 	if err != nil {
 		return fmt.Errorf("%s: %w", sc.Name, err)
 	}
 	for n := range s.Rounds {
 		for _, t := range targets {
-			label := fmt.Sprintf("%s  %s  round %d/%d", sc.Name, t.system, n+1, s.Rounds)
-			entries, err := runRound(ctx, sc, t, s.Threads, s.pace, label, s.show)
-			if err != nil {
-				return fmt.Errorf("%s on %s, round %d of %d: %w", sc.Name, t.system, n+1, s.Rounds, err)
-			}
-			for _, one := range entries {
-				s.enter(one, t.system)
-				s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task",
-					strings.Replace(label, sc.Name, one.name, 1), thousands(one.Rate), one.P50, one.P99,
-					known("%.2f", one.ServerCPU), one.GeneratorCPU)
+			if err := s.once(ctx, sc, t, n); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// measureFresh runs the n-th round of a scenario, each system's on a server of
+// its own.
+func (s *suite) measureFresh(ctx context.Context, sc scenario, n int) (err error) {
+	for _, p := range s.programs {
+		if p.system == relay && !sc.relayed() {
+			continue
+		}
+		t, err := s.start(ctx, sc, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", sc.Name, err)
+		}
+		if err = errors.Join(s.once(ctx, sc, t, n), t.server.stop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once runs the n-th round of a scenario on a target.
+func (s *suite) once(ctx context.Context, sc scenario, t *target, n int) error {
+	label := fmt.Sprintf("%s  %s  round %d/%d", sc.Name, t.system, n+1, s.Rounds)
+	got, err := stage{sc, t, s.Threads, s.pace, label, s.show}.run(ctx)
+	if err != nil {
+		return fmt.Errorf("%s on %s, round %d of %d: %w", sc.Name, t.system, n+1, s.Rounds, err)
+	}
+	for _, one := range got.entries {
+		s.enter(one, t.system)
+		s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task",
+			strings.Replace(label, sc.Name, one.name, 1), thousands(one.Rate), one.P50, one.P99,
+			known("%.2f", one.ServerCPU), one.GeneratorCPU)
+	}
+	for _, one := range got.extras {
+		s.extras = enterExtra(s.extras, sc.Name, t.system, one)
+		s.show.line("%s  %s: %s %s", label, one.Name, short(one.Value), one.Unit)
 	}
 	return nil
 }
@@ -116,27 +148,57 @@ func (s *suite) enter(one entry, system string) {
 // targets starts the servers of a scenario. Those that it returns must be
 // stopped, even if there is an error too.
 func (s *suite) targets(ctx context.Context, sc scenario) (all []*target, err error) {
-	var pin, own []int
-	if s.Pin {
-		pin, own = placement(s.cores, sc.SameCore)
-		if err := pinSelf(own); err != nil {
+	if s.Addr != "" {
+		if _, err := s.place(sc); err != nil {
 			return nil, err
 		}
-	}
-	if s.Addr != "" {
 		all = append(all, &target{system: workman, addr: s.Addr, pid: s.PID})
 	}
 	for _, p := range s.programs {
 		if p.system == relay && !sc.relayed() {
 			continue
 		}
-		t, err := p.start(ctx, pin, own)
+		t, err := s.start(ctx, sc, p)
 		if err != nil {
 			return all, err
 		}
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// start starts one server for a scenario.
+func (s *suite) start(ctx context.Context, sc scenario, p *program) (*target, error) {
+	pin, err := s.place(sc)
+	if err != nil {
+		return nil, err
+	}
+	var flags []string
+	if p.system == workman {
+		flags = sc.flags()
+	}
+	return p.start(ctx, pin.servers, pin.own, flags...)
+}
+
+// stopAll stops servers.
+func stopAll(targets []*target) (err error) {
+	for _, t := range targets {
+		err = errors.Join(err, t.server.stop())
+	}
+	return err
+}
+
+// cores are where servers and the bench run; none: anywhere.
+type cores struct{ servers, own []int }
+
+// place keeps the bench on its cores, if it is to be pinned, and tells which
+// are the servers'.
+func (s *suite) place(sc scenario) (c cores, err error) {
+	if !s.Pin {
+		return c, nil
+	}
+	c.servers, c.own = placement(s.cores, sc.SameCore)
+	return c, pinSelf(c.own)
 }
 
 // placement divides cores between the servers and the bench: the first for
@@ -151,16 +213,16 @@ func placement(cores []int, sameCore bool) (servers, own []int) {
 
 // report prints the table and writes the file of --json.
 func (s *suite) report(out io.Writer) error {
-	if len(s.results) == 0 {
+	if len(s.results)+len(s.extras) == 0 {
 		return nil
 	}
 	ratios := compare(s.results)
-	err := writeReport(out, s.results, ratios)
+	err := writeReport(out, s.results, ratios, s.extras, s.scenarios)
 	if s.JSON == "" {
 		return err
 	}
 	r := report{Time: startTime, Arguments: os.Args[1:], Machine: thisMachine(), Pinned: s.Pin,
-		Scenarios: s.scenarios, Results: s.results, Ratios: ratios}
+		Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras}
 	return errors.Join(err, r.write(s.JSON))
 }
 
