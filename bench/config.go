@@ -20,11 +20,13 @@ type config struct {
 	Pending   int      `help:"Tasks that wait in the scenario pending." default:"1000000"`
 	Schedules int      `help:"Schedules that wait in the scenario schedules." default:"1000000"`
 	Due       int      `help:"Schedules that come due in the scenario due." default:"200000"`
+	Sweep     string   `help:"Measure how the cost grows with something, instead of scenarios: ${sweeps}." placeholder:"AXIS"`
 	Addr      string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
 	PID       int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
 	Relay     bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
 	Pin       bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
 	Threads   int      `help:"How many threads play the clients." default:"1"`
+	SVG       string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
 	JSON      string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
 	MaxRatio  float64  `help:"Fail if workman's CPU a task in s2 is more than this many times the relay's. Needs --relay." placeholder:"X"`
 }
@@ -49,13 +51,14 @@ func (c config) validate() error {
 	all, err := c.scenarios()
 	errs = append(errs, err)
 	for _, sc := range all {
-		check(!sc.fresh() || c.Addr == "", "--scenario %s starts servers of its own: give no --addr with it", sc.Name)
+		check(!sc.fresh() || c.Addr == "", "%s is measured on servers of its own: give no --addr with it", sc.Name)
 	}
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds is %d: give 1 to %d", c.Rounds, maxRounds)
 	check(c.Seconds > 0 && c.Seconds <= maxSeconds, "--seconds is %g: give more than 0, at most %d", c.Seconds, maxSeconds)
 	check(c.Warmup >= 0 && c.Warmup <= maxSeconds, "--warmup is %g: give 0 to %d seconds", c.Warmup, maxSeconds)
 	check(c.Threads >= 1 && c.Threads <= maxThreads, "--threads is %d: give 1 to %d", c.Threads, maxThreads)
 	check(c.Rate >= 0 && c.Rate <= maxRate, "--rate is %g: give tasks a second, at most %d", c.Rate, maxRate)
+	check(c.Rate == 0 || c.Sweep == "", "--rate is for scenarios: give none with --sweep")
 	check(c.Idle >= 0 && c.Idle <= maxCount, "--idle is %d: give 0 to %d", c.Idle, maxCount)
 	for name, n := range map[string]int{"pending": c.Pending, "schedules": c.Schedules, "due": c.Due} {
 		check(n >= 1 && n <= maxCount, "--%s is %d: give 1 to %d", name, n, maxCount)
@@ -71,6 +74,9 @@ func (c config) validate() error {
 
 // scenarios are those that are to be measured, as the flags change them.
 func (c config) scenarios() ([]scenario, error) {
+	if c.Sweep != "" {
+		return c.sweepPoints()
+	}
 	all, err := findScenarios(c.Scenario)
 	for i := range all {
 		sc := &all[i]

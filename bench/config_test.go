@@ -11,7 +11,7 @@ import (
 // parse reads a command line as main does.
 func parse(t *testing.T, args ...string) (c config) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "scenario_help": scenarioHelp()})
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(), "scenario_help": scenarioHelp()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,10 @@ func TestFlagsAreChecked(t *testing.T) {
 		{"--rate 1e8", "--rate is 1e+08"},
 		{"--idle=-1", "--idle is -1"},
 		{"--pending 0", "--pending is 0"},
-		{"--scenario all --addr localhost:1", "--scenario idle starts servers of its own"},
+		{"--scenario all --addr localhost:1", "idle is measured on servers of its own"},
+		{"--sweep x", `--sweep "x" is unknown: choose from connections,names,pending,schedules,payload`},
+		{"--sweep names --addr localhost:1", "names 10 is measured on servers of its own"},
+		{"--sweep names --rate 5", "--rate is for scenarios"},
 		{"--pid 4", "--addr names: give both or none"},
 		{"--addr localhost", "give host:port"},
 		{"--max-ratio 2", "add --relay"},

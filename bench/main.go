@@ -57,7 +57,7 @@ type commands struct {
 func options() []kong.Option {
 	return []kong.Option{kong.Name("bench"), kong.Description("Plays the clients of a workman server. bench measure --help and bench soak --help explain each figure."),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
-		kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "scenario_help": scenarioHelp()}}
+		kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(), "scenario_help": scenarioHelp()}}
 }
 
 // Help is the long text of bench measure --help.

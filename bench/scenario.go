@@ -24,6 +24,7 @@ type scenario struct {
 	Names   int     `json:"names"`           // different task names, with a payload; 0: one
 	Idle    int     `json:"idle,omitempty"`  // WebSockets beside, that do nothing
 	Count   int     `json:"count,omitempty"` // what the kind is about: tasks that wait, or schedules
+	Point   *point  `json:"point,omitempty"` // if it is one of a sweep
 
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
@@ -44,7 +45,7 @@ func (sc scenario) relayed() bool {
 
 // fresh says whether each round needs a server of its own, which holds nothing
 // from before.
-func (sc scenario) fresh() bool { return sc.Kind != "" }
+func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
 
 // flags are what workman needs on its command line so that it holds what the
 // scenario brings.
@@ -74,7 +75,7 @@ var scenarios = []scenario{
 		Producers: 64, Outstanding: 16, Workers: 4, Credits: 64, HTTP: true},
 	{Name: "mixed", What: "s2's load, and beside it 8 modest producers that send 200 tasks a second each when these are due: is it fair?",
 		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
-		Beside: &scenario{Name: "mixed: modest", Producers: 8, Rate: 1600}},
+		Beside: &scenario{Name: "mixed: modest", What: "what these 8 see of it", Producers: 8, Rate: 1600}},
 	payloadScenario("text1k", payload{textPayload, 1 << 10}),
 	payloadScenario("json1k", payload{jsonPayload, 1 << 10}),
 	payloadScenario("text64k", payload{textPayload, 64 << 10}),

@@ -63,9 +63,17 @@ func (g stage) load(ctx context.Context, name string) ([]entry, error) {
 // besides measures the load on an empty server, then while the server holds
 // what fill brings.
 func (g stage) besides(ctx context.Context, fill func(context.Context) ([]extra, func(), error)) (found, error) {
-	empty, err := g.load(ctx, g.sc.Name+": empty")
+	var empty []entry
+	var err error
+	if g.sc.Point == nil { // a sweep has a point for it
+		empty, err = g.load(ctx, g.sc.Name+": empty")
+	}
 	if err != nil {
 		return found{}, err
+	}
+	if g.sc.Count == 0 {
+		full, err := g.load(ctx, g.sc.Name)
+		return found{entries: full}, err
 	}
 	before, err := g.look(ctx)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -61,14 +62,33 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	}
 	// the loops hold their processor while they wait
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), s.Threads+1))
-	for _, sc := range s.scenarios {
-		if err := s.measure(ctx, sc); err != nil {
-			s.show.clear()
-			return errors.Join(s.report(out), err)
+	err = s.measureAll(ctx)
+	s.show.clear()
+	if err != nil {
+		return errors.Join(s.report(out), err)
+	}
+	return errors.Join(s.report(out), s.gate())
+}
+
+// measureAll runs everything: one scenario after the other, or the points of a
+// sweep in turns, so that the machine's moods befall all of them.
+func (s *suite) measureAll(ctx context.Context) error {
+	if s.Sweep == "" {
+		for _, sc := range s.scenarios {
+			if err := s.measure(ctx, sc); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for n := range s.Rounds {
+		for _, sc := range s.scenarios {
+			if err := s.measureFresh(ctx, sc, n); err != nil {
+				return err
+			}
 		}
 	}
-	s.show.clear()
-	return errors.Join(s.report(out), s.gate())
+	return nil
 }
 
 // measure runs all rounds of a scenario, the systems in turns.
@@ -134,15 +154,21 @@ func (s *suite) once(ctx context.Context, sc scenario, t *target, n int) error {
 	return nil
 }
 
-// enter adds a round to the results.
+// enter adds a round to the results. Those of one scenario stand together.
 func (s *suite) enter(one entry, system string) {
+	at := len(s.results)
 	for i := range s.results {
-		if r := &s.results[i]; r.Scenario == one.name && r.System == system {
+		r := &s.results[i]
+		if r.Scenario != one.name {
+			continue
+		}
+		if r.System == system {
 			r.Rounds = append(r.Rounds, one.round)
 			return
 		}
+		at = i + 1
 	}
-	s.results = append(s.results, result{one.name, system, []round{one.round}})
+	s.results = slices.Insert(s.results, at, result{one.name, system, []round{one.round}})
 }
 
 // targets starts the servers of a scenario. Those that it returns must be
@@ -218,6 +244,9 @@ func (s *suite) report(out io.Writer) error {
 	}
 	ratios := compare(s.results)
 	err := writeReport(out, s.results, ratios, s.extras, s.scenarios)
+	if s.SVG != "" {
+		err = errors.Join(err, s.draw())
+	}
 	if s.JSON == "" {
 		return err
 	}

@@ -115,6 +115,16 @@ func detach(conn syscall.Conn) (fd int, err error) {
 // closeSocket closes what detach returned.
 func closeSocket(fd int) { unix.Close(fd) }
 
+// maxFiles is how many descriptors this process may have open, and each server
+// that it starts.
+func maxFiles() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(limit.Cur, 1<<20))
+}
+
 // ownCPU is the CPU time that this process has used, all threads.
 func ownCPU() time.Duration {
 	var u unix.Rusage

@@ -27,6 +27,7 @@ func readSocket(int, []byte) (int, bool, error)   { return 0, false, errSystem }
 func writeSocket(int, []byte) (int, bool, error)  { return 0, false, errSystem }
 func detach(syscall.Conn) (int, error)            { return -1, errSystem }
 func closeSocket(int)                             {}
+func maxFiles() int                               { return 0 }
 func ownCPU() time.Duration                       { return 0 }
 func allowedCores() ([]int, error)                { return nil, errSystem }
 func pinThread(int, []int) error                  { return errSystem }
