@@ -7,9 +7,12 @@
 // bench/echo --relay in alternating rounds: the same messages with no server
 // behind them, the limit of what the sockets allow.
 //
-//	go run ./bench                              all scenarios
+//	go run ./bench                              the usual scenarios
+//	go run ./bench --scenario all               and those that take long
 //	go run ./bench --scenario s2 --relay --pin  one, beside the limit
 //	go run ./bench --scenario s2 --relay --max-ratio 2
+//	go run ./bench --scenario ws64 --rate 20000 an open loop: no coordinated omission
+//	go run ./bench --sweep pending --svg pending.svg
 //
 // bench soak is for the opposite of a clean load: everything that clients do
 // to a server, wrong things included, at a bounded rate for minutes or hours,
@@ -24,9 +27,16 @@
 //
 // The path of a round of bench measure, one file each:
 //
-//	main → config → suite → round → fleet → loop → producer, worker, httpproducer
-//	                  └ server, program, cpu    └ task, frame, ledger
-//	                  └ progress, table, report, stats
+//	main → config → suite → stage → round → fleet → loop → producer, worker, httpproducer,
+//	        └ scenario, sweep  │  └ idle, fill, due      │     payload_producer, payload_worker
+//	                           │      └ caller           └ connect, pace, ledger, callbook, task, frame, payload, names
+//	                           └ server, program, cpu, footprint
+//	                           └ progress, table, extras, report, stats, chart, sweep_plot
+//
+// A stage is a scenario on one server, once. Most are a load and nothing else.
+// Some bring the server into a state first (idle connections, a million tasks
+// that wait, schedules): callers do that, a few clients that block. These get a
+// server of their own each round, so that memory is counted from the same start.
 //
 // A fleet has one loop per --threads, each a goroutine locked to a thread with
 // an epoll instance of its own. Loops share nothing but the atomic phase of

@@ -15,10 +15,13 @@ import (
 // description is the head of --help, and explains what the table shows.
 const description = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
 
-A task is the whole way: a producer asks for it, the server gives it to a worker, the worker answers with the sum of its two numbers, the server passes the answer to the producer.
+A task is the whole way: a producer asks for it, the server gives it to a worker, the worker answers, the server passes the answer to the producer. Without a payload the options are two numbers and the answer is their sum; with one, the answer is the options again, and each byte of it is compared on both sides.
 
 Scenarios:
 ${scenario_help}
+
+Sweeps (--sweep, instead of scenarios; each point on a server of its own, all points in turns):
+${sweep_help}
 
 Figures (the median of the rounds, each after a warm-up):
   tasks/s         tasks answered a second, all producers together; then the worst and the best round
@@ -28,17 +31,31 @@ Figures (the median of the rounds, each after a warm-up):
   p99.9 µs        999 of 1000 were
   max µs          all were
   server µs/task  CPU time of the server process for one task, user and kernel
-  allocs/task     how often the server's Go runtime allocated memory for one task, all told
+  allocs/task     how often the server's Go runtime allocated memory for one task, all told (it logs it on SIGUSR1)
   bench µs/task   CPU time of this program for one task: if it is the greater, then the bench, not the server, limits tasks/s
   RSS MB          memory of the server process at the end of the round
   –               not known: a server that runs already shows its own with --pid
+
+Rows of one scenario: mixed has one for the flood and one for the modest producers; pending and schedules have one for the load on the server while it was empty, and one for the same load while it held them. Costs a task are of all tasks of the scenario. The modest producers share the bench's threads with the flood: the relay's row shows how much of their latency is not the server's.
+
+Figures without a column (a table below, of the scenarios that have some):
+  memory a connection, a waiting task, a schedule
+                  how much the server's memory grew, divided by how many they are, beyond their options: resident memory (RSS), and what its runtime says of heap and stacks in use, garbage included
+  server CPU, all idle
+                  of one core, while nobody sends anything for 35 s: long enough for a ping to each connection, and its pong
+  tasks taken in, schedules set
+                  a second, pipelined over one WebSocket at a time
+  late            from when a schedule was due to when a worker had it
 
 A rate (--rate, and the modest producers of mixed): tasks are sent when they are due, whatever is unanswered, and their latencies count from then, not from when the bench came to send them. How late it was, and how many tasks could not be sent since a producer had 4096 of them (1000 over HTTP) unanswered, is told below the table.
 
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
   workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
   http/ws64       the same load from HTTP producers beside WebSocket's
-  pipe/http       HTTP requests pipelined 16 deep beside one at a time`
+  pipe/http       HTTP requests pipelined 16 deep beside one at a time
+  names10/names1  tasks of ten names beside tasks of one; and so for a thousand
+  pending/empty, schedules/empty
+                  the load on a server that holds them beside the same on an empty one`
 
 // startTime is when the bench was started.
 var startTime = time.Now()
@@ -62,7 +79,7 @@ func options() []kong.Option {
 
 // Help is the long text of bench measure --help.
 func (config) Help() string {
-	return strings.Replace(description, "${scenario_help}", scenarioHelp(), 1)
+	return strings.NewReplacer("${scenario_help}", scenarioHelp(), "${sweep_help}", sweepHelp()).Replace(description)
 }
 
 // run is the command; it returns the exit status.
@@ -107,7 +124,7 @@ func scenarioHelp() (text string) {
 		if i > 0 {
 			text += "\n"
 		}
-		text += fmt.Sprintf("  %-6s %s", sc.Name, sc.What)
+		text += fmt.Sprintf("  %-9s  %s", sc.Name, sc.What)
 	}
 	return text
 }

@@ -109,6 +109,9 @@ func namesScenario(name string, n int) scenario {
 	sc := payloadScenario(name, payload{textPayload, minPayload})
 	sc.Names = n
 	sc.What = fmt.Sprintf("s2's load in tasks of %d names, in turns; options, and result, are a string of %d bytes", n, minPayload)
+	if n == 1 {
+		sc.What = strings.Replace(sc.What, "1 names, in turns", "one name", 1)
+	}
 	return sc
 }
 
