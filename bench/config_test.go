@@ -11,7 +11,8 @@ import (
 // parse reads a command line as main does.
 func parse(t *testing.T, args ...string) (c config) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(), "scenario_help": scenarioHelp()})
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(),
+		"scenario_help": scenarioHelp(), "peers": peerNames()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,17 +50,17 @@ func TestFlagsAreChecked(t *testing.T) {
 		{"--sweep names --rate 5", "--rate is for scenarios"},
 		{"--pid 4", "--addr names: give both or none"},
 		{"--addr localhost", "give host:port"},
-		{"--max-ratio 2", "add --relay"},
-		{"--max-ratio 2 --relay --scenario s1", "add --relay, and s2"},
-		{"--max-ratio=-2 --relay", "--max-ratio is -2"},
-		{"--max-ratio 2 --relay --addr localhost:1", "add --pid"},
+		{"--gate f", "add --relay"},
+		{"--gate f --relay --gate-factor 0", "--gate-factor is 0"},
+		{"--gate-factor NaN", "--gate-factor is NaN"},
+		{"--gate f --relay --addr localhost:1", "add --pid"},
 	} {
 		err := parse(t, strings.Fields(test.args)...).validate()
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, not %q", test.args, err, test.want)
 		}
 	}
-	if err := parse(t, "--scenario", "s2", "--relay", "--max-ratio", "2").validate(); err != nil {
+	if err := parse(t, "--scenario", "s2", "--relay", "--gate", "f").validate(); err != nil {
 		t.Error(err)
 	}
 }

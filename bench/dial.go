@@ -25,16 +25,28 @@ type socket struct {
 // dial connects to the server at addr and, unless path is empty, opens a
 // WebSocket there.
 func dial(addr, path string) (socket, error) {
+	return connect(addr, func(conn net.Conn) (said []byte, err error) {
+		if path == "" {
+			return nil, nil
+		}
+		if said, err = handshake(conn, addr, path); err != nil {
+			return nil, fmt.Errorf("opening a WebSocket at ws://%s%s: %w", addr, path, err)
+		}
+		return said, nil
+	})
+}
+
+// connect connects to the server at addr, and lets greet talk to it before the
+// socket no longer blocks. greet returns what was said and not taken.
+func connect(addr string, greet func(net.Conn) (said []byte, err error)) (socket, error) {
 	conn, err := net.DialTimeout("tcp", addr, dialTimeout)
 	if err != nil {
 		return socket{}, fmt.Errorf("connecting to the server: %w", err)
 	}
 	defer conn.Close()
-	var said []byte
-	if path != "" {
-		if said, err = handshake(conn, addr, path); err != nil {
-			return socket{}, fmt.Errorf("opening a WebSocket at ws://%s%s: %w", addr, path, err)
-		}
+	said, err := greet(conn)
+	if err != nil {
+		return socket{}, err
 	}
 	fd, err := detach(conn.(*net.TCPConn))
 	if err != nil {

@@ -17,9 +17,9 @@ type fleet struct {
 	pings   atomic.Int64 // that idle clients have answered
 }
 
-// newFleet connects a scenario's clients to the server at addr. No task is
-// sent before start.
-func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
+// newFleet connects a scenario's clients to the target. No task is sent before
+// start.
+func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 	f := &fleet{failed: make(chan error, threads)}
 	for range threads {
 		l, err := newLoop(&f.phase, len(sc.parts()))
@@ -29,7 +29,7 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 		}
 		f.loops = append(f.loops, l)
 	}
-	if err := f.connect(sc, addr); err != nil {
+	if err := f.connect(sc, t); err != nil {
 		f.close()
 		return nil, fmt.Errorf("connecting %d producers, %d workers and %d idle clients: %w", sc.Producers, sc.Workers, sc.Idle, err)
 	}
@@ -38,17 +38,17 @@ func newFleet(sc scenario, addr string, threads int) (*fleet, error) {
 
 // connect opens the workers, then the producers, so that a loop starts them in
 // this order.
-func (f *fleet) connect(sc scenario, addr string) error {
+func (f *fleet) connect(sc scenario, t *target) error {
 	random := source(rand.Uint64() | 1)
 	for i := range sc.Workers {
-		s, w, err := connectWorker(sc, addr, i, &random)
+		s, w, err := t.clients.worker(sc, t.addr, i, &random)
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
 		f.loop(i).add(s, w)
 	}
 	for i := range sc.Idle {
-		s, err := dial(addr, "/websocket")
+		s, err := dial(t.addr, "/websocket")
 		if err != nil {
 			return fmt.Errorf("idle client %d: %w", i, err)
 		}
@@ -58,7 +58,7 @@ func (f *fleet) connect(sc scenario, addr string) error {
 		for range part.Producers {
 			own, i := source(random.next()), len(f.debtors)
 			l := f.loop(i)
-			s, p, err := connectProducer(part, addr, i, l.ledgers[n], &own)
+			s, p, err := t.clients.producer(part, t.addr, i, l.ledgers[n], &own)
 			if err != nil {
 				return fmt.Errorf("producer %d: %w", i, err)
 			}

@@ -94,23 +94,27 @@ func (m mask) at(offset int) uint64 {
 
 // appendFrame appends a whole frame, masked as a client's must be.
 func (m mask) appendFrame(dst []byte, opcode byte, payload string) []byte {
-	dst = append(dst, 0x80|opcode)
-	switch n := len(payload); {
-	case n < 126:
-		dst = append(dst, 0x80|byte(n))
-	case n < 1<<16:
-		dst = append(dst, 0x80|126, byte(n>>8), byte(n))
-	default:
-		dst = append(dst, 0x80|127)
-		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
-	}
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(m))
+	dst = m.appendHeader(dst, opcode, len(payload))
 	start := len(dst)
 	dst = append(dst, payload...)
 	for i := range dst[start:] {
 		dst[start+i] ^= byte(m >> (8 * (i & 3)))
 	}
 	return dst
+}
+
+// appendHeader appends the header of a frame with a payload of n bytes.
+func (m mask) appendHeader(dst []byte, opcode byte, n int) []byte {
+	dst = append(dst, 0x80|opcode)
+	switch {
+	case n < 126:
+		dst = append(dst, 0x80|byte(n))
+	case n < 1<<16:
+		dst = append(dst, 0x80|126, byte(n>>8), byte(n))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|127), uint64(n))
+	}
+	return binary.LittleEndian.AppendUint32(dst, uint32(m))
 }
 
 // control answers a frame that is no text: pings with a pong, pongs not at

@@ -49,7 +49,7 @@ func (g stage) idleAlone(ctx context.Context) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	f, err := newFleet(g.sc, g.target.addr, g.threads)
+	f, err := newFleet(g.sc, g.target, g.threads)
 	if err != nil {
 		return found{}, g.target.server.explain(err)
 	}

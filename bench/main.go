@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// description is the head of --help, and explains what the table shows.
-const description = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
+// helpText is the head of --help, and explains what the table shows.
+const helpText = `Measures a workman server as its clients see it: starts it, plays producers and workers, checks every answer, prints one table. Any answer that is wrong, doubled, astray or missing ends the bench with exit status 1.
 
 A task is the whole way: a producer asks for it, the server gives it to a worker, the worker answers, the server passes the answer to the producer. Without a payload the options are two numbers and the answer is their sum; with one, the answer is the options again, and each byte of it is compared on both sides.
 
@@ -22,6 +22,9 @@ ${scenario_help}
 
 Sweeps (--sweep, instead of scenarios; each point on a server of its own, all points in turns):
 ${sweep_help}
+
+Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name, the others s1, s2 and ws64.
+${peer_help}
 
 Figures (the median of the rounds, each after a warm-up):
   tasks/s         tasks answered a second, all producers together; then the worst and the best round
@@ -50,7 +53,7 @@ Figures without a column (a table below, of the scenarios that have some):
 A rate (--rate, and the modest producers of mixed): tasks are sent when they are due, whatever is unanswered, and their latencies count from then, not from when the bench came to send them. How late it was, and how many tasks could not be sent since a producer had 4096 of them (1000 over HTTP) unanswered, is told below the table.
 
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
-  workman/relay   beside bench/echo --relay, the limit: of tasks/s more is better, of all others less
+  workman/…       beside another system: of tasks/s more is better, of all others less. bench/echo --relay is the limit
   http/ws64       the same load from HTTP producers beside WebSocket's
   pipe/http       HTTP requests pipelined 16 deep beside one at a time
   names10/names1  tasks of ten names beside tasks of one; and so for a thousand
@@ -74,12 +77,13 @@ type commands struct {
 func options() []kong.Option {
 	return []kong.Option{kong.Name("bench"), kong.Description("Plays the clients of a workman server. bench measure --help and bench soak --help explain each figure."),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
-		kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(), "scenario_help": scenarioHelp()}}
+		kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(),
+			"scenario_help": scenarioHelp(), "peers": peerNames()}}
 }
 
 // Help is the long text of bench measure --help.
 func (config) Help() string {
-	return strings.NewReplacer("${scenario_help}", scenarioHelp(), "${sweep_help}", sweepHelp()).Replace(description)
+	return strings.NewReplacer("${scenario_help}", scenarioHelp(), "${sweep_help}", sweepHelp(), "${peer_help}", peerHelp()).Replace(helpText)
 }
 
 // run is the command; it returns the exit status.
@@ -111,7 +115,7 @@ func (c config) run(ctx context.Context, show *progress) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	s, err := newSuite(c, show)
+	s, err := newSuite(ctx, c, show)
 	if err != nil {
 		return err
 	}

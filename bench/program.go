@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,51 +17,103 @@ const (
 	relay   = "relay"
 )
 
-// program is a server that the bench can build and start.
+// program is a server that the bench can start: built from source, or found
+// where it is installed.
 type program struct {
 	system string
-	source string // its package, from the module's root
-	path   string // its binary; empty until built
-	tells  bool   // what its runtime has used, in its log, on SIGUSR1
+	about  string // how the bench uses it; empty for workman
+	less   string // what it does less than workman, or otherwise
+
+	source  string // its package, from the module's root; empty if it is not built
+	modfile string // the module file with its version, from there; empty for workman's own
+	binary  string // its name where it is installed; empty if it is not looked for
+	pkg     string // Debian's package that has it
+	oldest  string // the oldest version taken, as "2.12"; empty: any
+
+	path    string // its binary; empty until found or built
+	version string // what the binary says of itself
+	dir     string // it runs there; empty: where the bench does
+
+	clients clients
+	tells   bool // what its runtime has used, in its log, on SIGUSR1
 	// command is how it is told to listen on a host and a port
 	command func(host, port string) (args, env []string)
+	// input is what it reads from its standard input; nil: nothing
+	input func(host, port string) string
 }
 
 // workmanProgram is the server of this repository, as its README starts it.
 func workmanProgram() *program {
-	return &program{system: workman, source: ".", tells: true, command: func(host, port string) (args, env []string) {
-		return nil, []string{"HOST=" + host, "PORT=" + port, "WORKMAN_LOG_FORMAT=text", "WORKMAN_LOG_LEVEL=info"}
-	}}
+	return &program{system: workman, source: ".", clients: workmanClients{}, tells: true,
+		command: func(host, port string) (args, env []string) {
+			return nil, []string{"HOST=" + host, "PORT=" + port}
+		}}
 }
 
 // relayProgram is the limit: the same sockets and messages, and no server.
 func relayProgram() *program {
-	return &program{system: relay, source: "./bench/echo", tells: true, command: func(host, port string) (args, env []string) {
-		return []string{"--relay", "--addr", host + ":" + port}, nil
-	}}
+	return &program{system: relay, source: "./bench/echo", clients: workmanClients{}, tells: true,
+		about: "copies workman's messages: the limit of what the sockets allow",
+		less:  "no JSON is read, nothing is checked, kept or given to another worker",
+		command: func(host, port string) (args, env []string) {
+			return []string{"--relay", "--addr", host + ":" + port}, nil
+		}}
 }
 
-// build compiles the program into dir, from the checkout around the working
-// directory. One that has a binary already stays as it is.
+// plays says whether the program and its clients can play a scenario: workman
+// all, the relay what needs no more than messages passed on, others plain loads.
+func (p *program) plays(sc scenario) bool {
+	switch p.system {
+	case workman:
+		return true
+	case relay:
+		return sc.relayed()
+	}
+	return sc.plain()
+}
+
+// build finds the program's binary where it is installed, or else compiles it
+// into dir, where it will run. One that has a binary already stays as it is.
 func (p *program) build(ctx context.Context, dir string) error {
+	if p.dir == "" {
+		p.dir = dir
+	}
 	if p.path != "" {
 		return nil
 	}
+	if p.binary != "" {
+		err := p.find(ctx)
+		if err == nil || p.source == "" {
+			return err
+		}
+	}
+	return p.compile(ctx, dir)
+}
+
+// compile compiles the program into dir, from the checkout around the working
+// directory.
+func (p *program) compile(ctx context.Context, dir string) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(root, p.source)); err != nil {
+	args := []string{"build"}
+	if p.modfile != "" {
+		args = append(args, "-modfile="+p.modfile)
+	} else if _, err := os.Stat(filepath.Join(root, p.source)); err != nil {
 		return fmt.Errorf("%s cannot be built: %w", p.system, err)
 	}
-	path := filepath.Join(dir, p.system)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, p.source)
+	path := filepath.Join(dir, cmp.Or(p.binary, p.system))
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", path, p.source)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s (go build %s in %s): %w\n%s", p.system, p.source, root, err, out)
+		return fmt.Errorf("building %s (%s in %s): %w\n%s", p.system, strings.Join(cmd.Args, " "), root, err, out)
 	}
 	p.path = path
-	return nil
+	if p.modfile != "" {
+		p.version, err = askVersion(ctx, path)
+	}
+	return err
 }
 
 // errNoCheckout is returned when there is nothing to build from.

@@ -73,7 +73,7 @@ func testProgram(t *testing.T, system, fault string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &program{system: system, path: path, tells: true, command: func(host, port string) (args, env []string) {
+	return &program{system: system, path: path, clients: workmanClients{}, tells: true, command: func(host, port string) (args, env []string) {
 		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
 	}}
 }

@@ -11,14 +11,15 @@ import (
 
 // report is what --json writes.
 type report struct {
-	Time      time.Time  `json:"time"`
-	Arguments []string   `json:"arguments"`
-	Machine   machine    `json:"machine"`
-	Pinned    bool       `json:"pinned"`
-	Scenarios []scenario `json:"scenarios"`
-	Results   []result   `json:"results"`
-	Ratios    []ratio    `json:"ratios"`
-	Extras    []extras   `json:"extras,omitempty"`
+	Time      time.Time     `json:"time"`
+	Arguments []string      `json:"arguments"`
+	Machine   machine       `json:"machine"`
+	Pinned    bool          `json:"pinned"`
+	Systems   []description `json:"systems"`
+	Scenarios []scenario    `json:"scenarios"`
+	Results   []result      `json:"results"`
+	Ratios    []ratio       `json:"ratios"`
+	Extras    []extras      `json:"extras,omitempty"`
 }
 
 // machine is where it was measured.

@@ -40,7 +40,7 @@ type entry struct {
 // runRound measures a scenario on a target once. Any answer that is not right
 // is an error.
 func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) ([]entry, error) {
-	f, err := newFleet(sc, t.addr, threads)
+	f, err := newFleet(sc, t, threads)
 	if err != nil {
 		return nil, t.server.explain(err)
 	}

@@ -131,7 +131,7 @@ func TestRoundSaysWhatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = runRound(t.Context(), mustFind(t, "s1"), &target{addr: "127.0.0.1:" + port}, 1, quick, "", silent())
+	_, err = runRound(t.Context(), mustFind(t, "s1"), &target{addr: "127.0.0.1:" + port, clients: workmanClients{}}, 1, quick, "", silent())
 	if err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Fatalf("the round ended with %v", err)
 	}

@@ -43,6 +43,12 @@ func (sc scenario) relayed() bool {
 	return !sc.HTTP && sc.Names <= 1 && (sc.Kind == "" || sc.Kind == idleKind)
 }
 
+// plain says whether clients of other systems can play it: a load of small
+// tasks and nothing else.
+func (sc scenario) plain() bool {
+	return !sc.HTTP && !sc.fresh() && sc.Payload.Size == 0 && sc.Rate == 0 && sc.Idle == 0 && sc.Beside == nil
+}
+
 // fresh says whether each round needs a server of its own, which holds nothing
 // from before.
 func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
@@ -59,6 +65,17 @@ func (sc scenario) flags() []string {
 		return []string{"--max-schedules", bound, "--max-tasks", bound}
 	}
 	return nil
+}
+
+// room is how many tasks a producer may have unanswered.
+func (sc scenario) room() int {
+	switch {
+	case sc.Rate == 0:
+		return sc.Outstanding
+	case sc.HTTP:
+		return openRequests
+	}
+	return openSlots
 }
 
 // scenarios are those that --scenario knows, in the order of the table.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,11 +26,12 @@ const (
 
 // target is a server as a round sees it.
 type target struct {
-	system string
-	addr   string
-	pid    int     // 0: not known, so no CPU and no memory
-	server *server // nil: not ours
-	tells  bool    // on SIGUSR1, what its runtime has used
+	system  string
+	clients clients
+	addr    string
+	pid     int     // 0: not known, so no CPU and no memory
+	server  *server // nil: not ours
+	tells   bool    // on SIGUSR1, what its runtime has used
 }
 
 // server is a process that the bench has started.
@@ -51,12 +53,19 @@ func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*
 	args, env := p.command(host, port)
 	s := &server{cmd: exec.Command(p.path, append(args, flags...)...), done: make(chan struct{})}
 	s.cmd.Env = append(s.cmd.Environ(), env...)
+	if p.tells {
+		s.cmd.Env = append(s.cmd.Env, "WORKMAN_LOG_FORMAT=text", "WORKMAN_LOG_LEVEL=info") // else it would not be understood
+	}
+	s.cmd.Dir = p.dir
+	if p.input != nil {
+		s.cmd.Stdin = strings.NewReader(p.input(host, port))
+	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	isolate(s.cmd)
 	if err := s.launch(pin, own); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
-	t := &target{p.system, net.JoinHostPort(host, port), s.cmd.Process.Pid, s, p.tells}
+	t := &target{p.system, p.clients, net.JoinHostPort(host, port), s.cmd.Process.Pid, s, p.tells}
 	if err := s.ready(ctx, t.addr); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}

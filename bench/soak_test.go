@@ -250,7 +250,7 @@ func TestSoakFlagsAreChecked(t *testing.T) {
 }
 
 func TestFlagsWithoutACommandMeasure(t *testing.T) {
-	for _, args := range []string{"", "--scenario s2 --relay --max-ratio 2", "measure --scenario s2 --relay --max-ratio 2", "soak"} {
+	for _, args := range []string{"", "--scenario s2 --relay --gate-factor 2", "measure --scenario s2 --relay --gate-factor 2", "soak"} {
 		var c commands
 		p, err := kong.New(&c, options()...)
 		if err != nil {
@@ -263,7 +263,7 @@ func TestFlagsWithoutACommandMeasure(t *testing.T) {
 		if got.Command() != map[bool]string{true: "soak", false: "measure"}[args == "soak"] {
 			t.Errorf("%q chooses %q", args, got.Command())
 		}
-		if strings.Contains(args, "s2") && (len(c.Measure.Scenario) != 1 || !c.Measure.Relay || c.Measure.MaxRatio != 2) {
+		if strings.Contains(args, "s2") && (len(c.Measure.Scenario) != 1 || !c.Measure.Relay || c.Measure.GateFactor != 2) {
 			t.Errorf("%q: %+v", args, c.Measure)
 		}
 	}

@@ -96,7 +96,7 @@ var compared = []struct {
 	value func(round) float64
 }{{"tasks/s", rate}, {"p50", p50}, {"p99", p99}, {"p99.9", p999}, {cpuFigure, serverCPU}}
 
-// cpuFigure is the name of the ratio that --max-ratio looks at.
+// cpuFigure is the name of the ratio that --gate looks at.
 const cpuFigure = "server CPU/task"
 
 // ratiosOf compares a to b. A figure that one of them lacks is left out.
@@ -130,15 +130,12 @@ func find(results []result, scenario, system string) (result, bool) {
 var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}, {"names10", "names1"}, {"names1000", "names1"},
 	{"pending", "pending: empty"}, {"schedules", "schedules: empty"}}
 
-// compare makes all ratios that the results allow: workman to the relay in
-// each scenario, and the pairs of besides.
+// compare makes all ratios that the results allow: workman to each other
+// system in each scenario, and the pairs of besides.
 func compare(results []result) (all []ratio) {
-	for _, r := range results {
-		if r.System != workman {
-			continue
-		}
-		if b, both := find(results, r.Scenario, relay); both {
-			all = append(all, ratiosOf(r.Scenario, "workman/relay", r, b)...)
+	for _, b := range results {
+		if a, ok := find(results, b.Scenario, workman); ok && b.System != workman {
+			all = append(all, ratiosOf(b.Scenario, workman+"/"+b.System, a, b)...)
 		}
 	}
 	for _, pair := range besides {

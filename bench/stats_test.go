@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +48,18 @@ func TestRatiosNeedBoth(t *testing.T) {
 	all := compare([]result{{"s1", workman, rounds(1, 1)}, {"http", workman, rounds(6, 3)}, {"ws64", workman, rounds(3, 0)}})
 	if len(all) != 1 || all[0] != (ratio{"http", "http/ws64", "tasks/s", spread{2, 2, 2}}) {
 		t.Errorf("%v", all)
+	}
+}
+
+func TestRatiosAreOfAllSystems(t *testing.T) {
+	one := rounds(6, 1)
+	var got []string
+	for _, r := range compare([]result{{"s1", workman, one}, {"s1", "redis", one}, {"s1", "nats", rounds(3, 4)}, {"s2", "nats", one}}) {
+		got = append(got, fmt.Sprintf("%s %s %s %g", r.Scenario, r.What, r.Figure, r.Median))
+	}
+	want := []string{"s1 workman/redis tasks/s 1", "s1 workman/redis server CPU/task 1", "s1 workman/nats tasks/s 2", "s1 workman/nats server CPU/task 0.25"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
 	}
 }
 

@@ -11,15 +11,13 @@ import (
 	"strings"
 )
 
-// gateScenario is the scenario that --max-ratio is about.
-const gateScenario = "s2"
-
 // suite is one run of the bench: its scenarios, one after the other, each on
 // servers of its own.
 type suite struct {
 	config
 	pace      pace
-	programs  []*program // workman first; those that --addr and --relay leave
+	programs  []*program // workman first, unless --addr names one; then those of --relay and --peers
+	gate      *gate      // nil: no --gate
 	cores     []int      // that the bench may use
 	show      *progress
 	results   []result
@@ -28,7 +26,7 @@ type suite struct {
 }
 
 // newSuite makes a suite of a valid config.
-func newSuite(c config, show *progress) (*suite, error) {
+func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	s := &suite{config: c, pace: c.pace(), show: show}
 	var err error
 	if s.scenarios, err = c.scenarios(); err != nil {
@@ -43,7 +41,15 @@ func newSuite(c config, show *progress) (*suite, error) {
 	if c.Relay {
 		s.programs = append(s.programs, relayProgram())
 	}
-	return s, nil
+	peers, err := choosePeers(ctx, c.Peers)
+	if err != nil {
+		return nil, err
+	}
+	s.programs = append(s.programs, peers...)
+	if c.Gate != "" {
+		s.gate, err = readGate(c.Gate, c.GateFactor, s.scenarios)
+	}
+	return s, err
 }
 
 // run builds, measures and reports to out. What was measured before an error
@@ -55,7 +61,7 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	for _, p := range s.programs {
-		s.show.live("building %s", p.system)
+		s.show.live("looking for %s, or building it", p.system)
 		if err := p.build(ctx, dir); err != nil {
 			return err
 		}
@@ -67,7 +73,7 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return errors.Join(s.report(out), err)
 	}
-	return errors.Join(s.report(out), s.gate())
+	return errors.Join(s.report(out), s.gate.check(s.results))
 }
 
 // measureAll runs everything: one scenario after the other, or the points of a
@@ -120,7 +126,7 @@ func (s *suite) measure(ctx context.Context, sc scenario) (err error) {
 // its own.
 func (s *suite) measureFresh(ctx context.Context, sc scenario, n int) (err error) {
 	for _, p := range s.programs {
-		if p.system == relay && !sc.relayed() {
+		if !p.plays(sc) {
 			continue
 		}
 		t, err := s.start(ctx, sc, p)
@@ -178,10 +184,10 @@ func (s *suite) targets(ctx context.Context, sc scenario) (all []*target, err er
 		if _, err := s.place(sc); err != nil {
 			return nil, err
 		}
-		all = append(all, &target{system: workman, addr: s.Addr, pid: s.PID})
+		all = append(all, &target{system: workman, clients: workmanClients{}, addr: s.Addr, pid: s.PID})
 	}
 	for _, p := range s.programs {
-		if p.system == relay && !sc.relayed() {
+		if !p.plays(sc) {
 			continue
 		}
 		t, err := s.start(ctx, sc, p)
@@ -243,7 +249,11 @@ func (s *suite) report(out io.Writer) error {
 		return nil
 	}
 	ratios := compare(s.results)
-	err := writeReport(out, s.results, ratios, s.extras, s.scenarios)
+	var systems []description
+	for _, p := range s.programs {
+		systems = append(systems, p.describe())
+	}
+	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.scenarios), writeSystems(out, systems, s.results))
 	if s.SVG != "" {
 		err = errors.Join(err, s.draw())
 	}
@@ -251,23 +261,6 @@ func (s *suite) report(out io.Writer) error {
 		return err
 	}
 	r := report{Time: startTime, Arguments: os.Args[1:], Machine: thisMachine(), Pinned: s.Pin,
-		Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras}
+		Systems: systems, Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras}
 	return errors.Join(err, r.write(s.JSON))
-}
-
-// gate is an error if --max-ratio is set and exceeded.
-func (s *suite) gate() error {
-	if s.MaxRatio == 0 {
-		return nil
-	}
-	for _, r := range compare(s.results) {
-		if r.Scenario != gateScenario || r.Figure != cpuFigure || r.What != "workman/relay" {
-			continue
-		}
-		if r.Median > s.MaxRatio {
-			return fmt.Errorf("workman spends %.2f times the relay's CPU a task in %s: --max-ratio allows %g", r.Median, gateScenario, s.MaxRatio)
-		}
-		return nil
-	}
-	return errors.New("--max-ratio could not be decided: no CPU time of workman and the relay in s2")
 }

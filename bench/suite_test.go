@@ -19,7 +19,7 @@ func newTestSuite(t *testing.T, fault string, args ...string) *suite {
 	if err := c.validate(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSuite(c, silent())
+	s, err := newSuite(t.Context(), c, silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,8 @@ func newTestSuite(t *testing.T, fault string, args ...string) *suite {
 
 func TestSuiteComparesTwoSystems(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report.json")
-	s := newTestSuite(t, "", "--scenario=s2,http,ws64", "--relay", "--rounds=2", "--max-ratio=100", "--json="+file)
+	committed := writeGate(t, `{"ratios": {"s2": 1000, "s1": 0.001}}`)
+	s := newTestSuite(t, "", "--scenario=s2,http,ws64", "--relay", "--rounds=2", "--gate="+committed, "--json="+file)
 	var out strings.Builder
 	if err := s.run(t.Context(), &out); err != nil {
 		t.Fatal(err)
@@ -59,7 +60,7 @@ func checkReport(t *testing.T, file string) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Results) != 5 || len(r.Ratios) != 15 || len(r.Scenarios) != 3 || r.Machine.Cores < 1 || r.Time.IsZero() {
+	if len(r.Systems) != 2 || r.Systems[0].System != workman || len(r.Results) != 5 || len(r.Ratios) != 15 || len(r.Scenarios) != 3 || r.Machine.Cores < 1 || r.Time.IsZero() {
 		t.Errorf("%s", text)
 	}
 	for _, result := range r.Results {
@@ -70,10 +71,11 @@ func checkReport(t *testing.T, file string) {
 }
 
 func TestSuiteGate(t *testing.T) {
-	s := newTestSuite(t, "", "--scenario=s2", "--relay", "--rounds=1", "--max-ratio=0.01")
+	committed := writeGate(t, `{"ratios": {"s2": 0.01}}`)
+	s := newTestSuite(t, "", "--scenario=s2", "--relay", "--rounds=1", "--gate="+committed)
 	var out strings.Builder
 	err := s.run(t.Context(), &out)
-	if err == nil || !strings.Contains(err.Error(), "--max-ratio allows 0.01") {
+	if err == nil || !strings.Contains(err.Error(), "times the relay's CPU a task in s2: "+committed+" has 0.01, and 0.01 is allowed (1.5 times that)") {
 		t.Errorf("the gate says %v", err)
 	}
 	if !strings.Contains(out.String(), "workman/relay") {
@@ -123,7 +125,7 @@ func TestSuitePins(t *testing.T) {
 }
 
 func TestServerThatEndsAtOnceIsExplained(t *testing.T) {
-	p := &program{system: workman, path: "/bin/sh", command: func(string, string) (args, env []string) {
+	p := &program{system: workman, path: "/bin/sh", clients: workmanClients{}, command: func(string, string) (args, env []string) {
 		return []string{"-c", "echo no licence >&2; exit 7"}, nil
 	}}
 	_, err := p.start(t.Context(), nil, nil)
