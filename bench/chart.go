@@ -121,32 +121,47 @@ func drawGroup(c draw.Canvas, y vg.Length, g chartGroup) {
 		y -= barHeight
 		c.FillText(style(9, ink), vg.Point{X: plotMargin, Y: y + 0.05*vg.Inch}, r.System)
 		for i, column := range chartColumns {
-			most := 0.0
-			for _, other := range g.results {
-				most = max(most, other.of(column.value).Max)
-			}
-			if most > 0 {
+			if most := chartScale(g.results, column.value); most > 0 {
 				drawBar(c, i, y, g.results[n].of(column.value), most, r.System)
 			}
 		}
 	}
 }
 
+// chartScale is the value that fills a column: the greatest, or four times what
+// is usual, so that one system far behind does not hide the others.
+func chartScale(results []result, figure func(round) float64) float64 {
+	greatest, medians := 0.0, make([]float64, len(results))
+	for i, r := range results {
+		s := r.of(figure)
+		greatest, medians[i] = max(greatest, s.Max), s.Median
+	}
+	return min(greatest, 4*spreadOf(medians).Median)
+}
+
 // drawBar draws one figure: a bar to the median, a whisker from the minimum to
-// the maximum, and the median as a number. most is what fills the column.
+// the maximum, and the median as a number. most is what fills the column; a bar
+// that is longer is cut, and shows it.
 func drawBar(c draw.Canvas, column int, y vg.Length, s spread, most float64, system string) {
 	left, length := chartCell(column)
-	at := func(v float64) vg.Length { return left + length*vg.Length(v/most) }
+	at := func(v float64) vg.Length { return left + length*vg.Length(min(v/most, 1)) }
 	if s.Max == 0 {
 		c.FillText(style(8.5, grey), vg.Point{X: left, Y: y + 0.05*vg.Inch}, "not known")
 		return
 	}
 	low, high, middle := y+0.025*vg.Inch, y+barHeight-0.025*vg.Inch, y+barHeight/2
-	c.FillPolygon(systemColour(system), []vg.Point{{X: left, Y: low}, {X: at(s.Median), Y: low}, {X: at(s.Median), Y: high}, {X: left, Y: high}})
+	end := at(s.Median)
+	c.FillPolygon(systemColour(system), []vg.Point{{X: left, Y: low}, {X: end, Y: low}, {X: end, Y: high}, {X: left, Y: high}})
 	whisker := draw.LineStyle{Color: ink, Width: 0.8}
-	c.StrokeLine2(whisker, at(s.Min), middle, at(s.Max), middle)
-	for _, v := range []float64{s.Min, s.Max} {
-		c.StrokeLine2(whisker, at(v), middle-2.2, at(v), middle+2.2)
+	if s.Median > most {
+		cut := draw.LineStyle{Color: color.White, Width: 2.5}
+		c.StrokeLine2(cut, end-14, low-1, end-8, high+1)
+		c.StrokeLine2(cut, end-8, low-1, end-2, high+1)
+	} else {
+		c.StrokeLine2(whisker, at(s.Min), middle, at(s.Max), middle)
+		for _, v := range []float64{s.Min, s.Max} {
+			c.StrokeLine2(whisker, at(v), middle-2.2, at(v), middle+2.2)
+		}
 	}
 	c.FillText(style(8.5, ink), vg.Point{X: at(s.Max) + 4, Y: y + 0.05*vg.Inch}, chartNumber(s.Median))
 }

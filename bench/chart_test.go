@@ -68,6 +68,30 @@ func TestChartShowsEverySystem(t *testing.T) {
 	}
 }
 
+func TestChartIsNotScaledByTheOneFarBehind(t *testing.T) {
+	of := func(values ...float64) (all []result) {
+		for _, v := range values {
+			all = append(all, result{"s1", "x", []round{{Rate: v}}})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		results []result
+		want    float64
+	}{{of(1, 2, 3), 3}, {of(1, 2, 3, 100), 10}, {of(1, 100), 100}, {of(0, 0), 0}} {
+		if got := chartScale(test.results, rate); got != test.want {
+			t.Errorf("%v: %g, not %g", test.results, got, test.want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "chart.svg")
+	if err := drawChart(path, "", nil, of(1, 2, 3, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if texts, _ := readSVG(t, path); !slices.Contains(texts, "100") {
+		t.Errorf("the bar that is cut has no number: %q", texts)
+	}
+}
+
 func TestChartSaysWhereItCannotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "chart.svg")
 	err := drawChart(path, "", scenarios, []result{{"s1", workman, rounds(1, 1)}})

@@ -23,7 +23,7 @@ ${scenario_help}
 Sweeps (--sweep, instead of scenarios; each point on a server of its own, all points in turns):
 ${sweep_help}
 
-Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name, the others s1, s2 and ws64.
+Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name; the others s1, s2 and ws64, without a rate and without idle connections beside.
 ${peer_help}
 
 Figures (the median of the rounds, each after a warm-up):
