@@ -313,3 +313,17 @@ func waitFor(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
+
+func TestFootprintOnSignal(t *testing.T) {
+	p := launch(t)
+	for range 2 {
+		if err := p.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.line("msg=runtime "); !regexp.MustCompile(`\bmallocs=[1-9]\d+ .* goroutines=[1-9]`).MatchString(got) {
+			t.Errorf("the server says %q", got)
+		}
+	}
+	p.signal()
+	p.exit(0)
+}

@@ -19,6 +19,7 @@ import (
 
 	"workman/console"
 	"workman/dispatch"
+	"workman/footprint"
 	"workman/reactor"
 )
 
@@ -36,6 +37,7 @@ func main() {
 func run(o options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer footprint.Watch(log)()
 	debug.SetMemoryLimit(memoryLimit() / 10 * 8) // the collector may be late
 	if o.fit(memoryLimit()) {
 		log.Warn("the memory there is does not hold as many tasks, schedules and names as may be; fewer are taken",

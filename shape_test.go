@@ -26,7 +26,8 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch"}},
+	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
+	"footprint":            {},
 	"console":              {imports: []string{"dispatch"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
 	"protocol":             {imports: []string{"dispatch"}, pure: true},
@@ -35,7 +36,7 @@ var rooms = map[string]room{
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"bench":                {},
-	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch"}},
+	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},
 	"examples/go/worker":   {},
 	"examples/go/producer": {},

@@ -21,14 +21,21 @@ type workmanClients struct{}
 
 func (workmanClients) worker(sc scenario, addr string, i int, random *source) (socket, peer, error) {
 	s, err := dial(addr, "/worker")
+	if sc.Payload.Size > 0 {
+		return s, newPayloadWorker(i, sc, newTemplate(sc.Payload), random), err
+	}
 	return s, newWorker(i, sc.Credits, random), err
 }
 
 func (workmanClients) producer(sc scenario, addr string, i int, l *ledger, random *source) (socket, debtor, error) {
+	beat := newMetronome(i%sc.Producers, sc.Producers, sc.Rate)
 	if sc.HTTP {
 		s, err := dial(addr, "")
-		return s, newHTTPProducer(i, addr, l, random), err
+		return s, newHTTPProducer(i, addr, sc.room(), beat, l, random), err
 	}
 	s, err := dial(addr, "/websocket")
-	return s, newProducer(i, sc.Outstanding, l, random), err
+	if sc.Payload.Size > 0 {
+		return s, newPayloadProducer(i, sc, newTemplate(sc.Payload), beat, l, random), err
+	}
+	return s, newProducer(i, sc.room(), beat, l, random), err
 }

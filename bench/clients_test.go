@@ -10,16 +10,16 @@ import (
 
 // newTestLedger is one that counts.
 func newTestLedger() *ledger {
-	return &ledger{issuing: true, recording: true, latency: newHistogram()}
+	l := newLedger()
+	l.recording = true
+	return l
 }
 
 // unmask takes the frames of a client apart.
 func unmask(t testing.TB, b []byte) (texts []string) {
 	for len(b) > 0 {
-		size, head := int(b[1]&0x7f), 6
-		if size == 126 {
-			size, head = int(binary.BigEndian.Uint16(b[2:])), 8
-		}
+		size, head := frameSize(b)
+		size -= head
 		if b[1]&0x80 == 0 || len(b) < head+size {
 			t.Fatalf("no masked frame: % x", b)
 		}
@@ -33,16 +33,11 @@ func unmask(t testing.TB, b []byte) (texts []string) {
 }
 
 // text is an unmasked text frame, as a server sends it.
-func text(s string) []byte {
-	if len(s) > 125 {
-		return append([]byte{0x81, 126, byte(len(s) >> 8), byte(len(s))}, s...)
-	}
-	return append([]byte{0x81, byte(len(s))}, s...)
-}
+func text(s string) []byte { return frameOf(0x81, s) }
 
 func TestClientsSpeakTheWire(t *testing.T) {
 	random := source(1)
-	p := newProducer(9, 2, newTestLedger(), &random)
+	p := newProducer(9, 2, metronome{}, newTestLedger(), &random)
 	tasks := unmask(t, p.open(nil, 0))
 	if len(tasks) != 2 {
 		t.Fatalf("the producer sent %q", tasks)
@@ -131,7 +126,7 @@ func TestNoncesAreAllDifferent(t *testing.T) {
 func TestProducerTakesAnySplit(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newProducer(0, 3, l, &random)
+	p := newProducer(0, 3, metronome{}, l, &random)
 	p.open(nil, 0)
 	l.issuing = false
 	var in []byte
@@ -153,15 +148,18 @@ func TestProducerTakesAnySplit(t *testing.T) {
 func TestHTTPProducerTakesAnySplit(t *testing.T) {
 	random := source(7)
 	l := newTestLedger()
-	p := newHTTPProducer(0, "localhost:9999", l, &random)
-	request := string(p.open(nil, 0))
-	head, body, _ := strings.Cut(request, "\r\n\r\n")
-	if want := "POST /task/work HTTP/1.1\r\nHost: localhost:9999\r\n"; !strings.HasPrefix(head, want) ||
-		!strings.Contains(head, fmt.Sprintf("\r\nContent-Length: %d", len(body))) {
-		t.Errorf("the request is %q", request)
+	p := newHTTPProducer(0, "localhost:9999", 3, metronome{}, l, &random)
+	requests := string(p.open(nil, 0))
+	head, rest, _ := strings.Cut(requests, "\r\n\r\n")
+	if want := "POST /task/work HTTP/1.1\r\nHost: localhost:9999\r\n"; strings.Count(requests, want) != 3 || !strings.HasPrefix(head, want) ||
+		!strings.Contains(head, fmt.Sprintf("\r\nContent-Length: %d", strings.Index(rest, "POST"))) {
+		t.Errorf("the requests are %q", requests)
 	}
-	for turn := range 3 {
-		in := []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 18\r\n\r\n%s", turn/2, p.sum))
+	for turn := range 4 {
+		var in []byte
+		for i := range 3 {
+			in = fmt.Appendf(in, "HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 18\r\n\r\n%s", turn/2, p.asked[(p.oldest+i)%3].sum)
+		}
 		start := 0
 		for end := 1; end <= len(in); end++ {
 			used, _, err := p.receive(in[start:end], nil, 0)
@@ -171,8 +169,25 @@ func TestHTTPProducerTakesAnySplit(t *testing.T) {
 			start += used
 		}
 	}
-	if l.total != 3 || l.outstanding != 1 || l.faults.err() != nil {
+	if l.total != 12 || l.outstanding != 3 || l.faults.err() != nil {
 		t.Errorf("%d answers, %d outstanding, %v", l.total, l.outstanding, l.faults.err())
+	}
+}
+
+func TestHTTPAnswersOutOfOrderAreWrong(t *testing.T) {
+	random := source(7)
+	l := newTestLedger()
+	p := newHTTPProducer(0, "localhost:9999", 2, metronome{}, l, &random)
+	p.open(nil, 0)
+	l.issuing = false
+	for _, i := range []int{1, 0, 0} {
+		in := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n%s", p.asked[i].sum)
+		if _, _, err := p.receive(in, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.faults.Wrong != 2 || l.faults.Duplicated != 1 || l.outstanding != 0 {
+		t.Errorf("%+v, %d outstanding", l.faults, l.outstanding)
 	}
 }
 
@@ -235,7 +250,7 @@ type exchange struct {
 
 func newExchange(outstanding int) *exchange {
 	random := source(3)
-	e := &exchange{p: newProducer(0, outstanding, newTestLedger(), &random), w: newWorker(0, 64, &random)}
+	e := &exchange{p: newProducer(0, outstanding, metronome{}, newTestLedger(), &random), w: newWorker(0, 64, &random)}
 	e.sent = e.p.open(nil, 0)
 	return e
 }

@@ -10,16 +10,23 @@ import (
 
 // config is the command line. kong reads it by these tags.
 type config struct {
-	Scenario   []string `help:"What to measure, by name: ${scenarios}." default:"${scenarios}"`
+	Scenario   []string `help:"What to measure, by name: ${scenarios}; or all." default:"${usual}"`
 	Rounds     int      `help:"How often each is measured. The table shows medians." default:"3"`
 	Seconds    float64  `help:"How long a round is measured." default:"3"`
 	Warmup     float64  `help:"How many seconds a round runs before anything counts." default:"0.5"`
+	Rate       float64  `help:"Hold this rate of tasks a second, whatever comes back, instead of sending a task for each answer." placeholder:"N"`
+	Idle       int      `help:"Idle WebSockets beside each load, and in the scenario idle." placeholder:"N"`
+	Pending    int      `help:"Tasks that wait in the scenario pending." default:"1000000"`
+	Schedules  int      `help:"Schedules that wait in the scenario schedules." default:"1000000"`
+	Due        int      `help:"Schedules that come due in the scenario due." default:"200000"`
+	Sweep      string   `help:"Measure how the cost grows with something, instead of scenarios: ${sweeps}." placeholder:"AXIS"`
 	Addr       string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
 	PID        int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
 	Relay      bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
 	Peers      []string `help:"Measure other systems too, in turns, by name: ${peers}; all; or installed for those found on this machine." placeholder:"NAME"`
 	Pin        bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
 	Threads    int      `help:"How many threads play the clients." default:"1"`
+	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
 	JSON       string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
 	Gate       string   `help:"Fail if workman's CPU a task over the relay's has grown, beside the ratios of this file (bench/ratio.json). Needs --relay." placeholder:"FILE"`
 	GateFactor float64  `help:"How much it may have grown: so many times the ratio of the file." default:"1.5" placeholder:"X"`
@@ -30,6 +37,8 @@ const (
 	maxRounds  = 1000
 	maxSeconds = 3600
 	maxThreads = 64
+	maxRate    = 10_000_000
+	maxCount   = 20_000_000
 )
 
 // validate finds what cannot be meant.
@@ -40,12 +49,21 @@ func (c config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	_, err := findScenarios(c.Scenario)
+	all, err := c.scenarios()
 	errs = append(errs, err)
+	for _, sc := range all {
+		check(!sc.fresh() || c.Addr == "", "%s is measured on servers of its own: give no --addr with it", sc.Name)
+	}
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds is %d: give 1 to %d", c.Rounds, maxRounds)
 	check(c.Seconds > 0 && c.Seconds <= maxSeconds, "--seconds is %g: give more than 0, at most %d", c.Seconds, maxSeconds)
 	check(c.Warmup >= 0 && c.Warmup <= maxSeconds, "--warmup is %g: give 0 to %d seconds", c.Warmup, maxSeconds)
 	check(c.Threads >= 1 && c.Threads <= maxThreads, "--threads is %d: give 1 to %d", c.Threads, maxThreads)
+	check(c.Rate >= 0 && c.Rate <= maxRate, "--rate is %g: give tasks a second, at most %d", c.Rate, maxRate)
+	check(c.Rate == 0 || c.Sweep == "", "--rate is for scenarios: give none with --sweep")
+	check(c.Idle >= 0 && c.Idle <= maxCount, "--idle is %d: give 0 to %d", c.Idle, maxCount)
+	for name, n := range map[string]int{"pending": c.Pending, "schedules": c.Schedules, "due": c.Due} {
+		check(n >= 1 && n <= maxCount, "--%s is %d: give 1 to %d", name, n, maxCount)
+	}
 	check(c.PID >= 0, "--pid is %d: give the server's process id", c.PID)
 	check(c.PID == 0 || c.Addr != "", "--pid %d is for a server that --addr names: give both or none", c.PID)
 	if c.Addr != "" {
@@ -53,6 +71,33 @@ func (c config) validate() error {
 		check(err == nil, "--addr is %q: give host:port, as 127.0.0.1:9999", c.Addr)
 	}
 	return errors.Join(append(errs, c.validateGate())...)
+}
+
+// scenarios are those that are to be measured, as the flags change them.
+func (c config) scenarios() ([]scenario, error) {
+	if c.Sweep != "" {
+		return c.sweepPoints()
+	}
+	all, err := findScenarios(c.Scenario)
+	for i := range all {
+		sc := &all[i]
+		if sc.Beside == nil && sc.Kind == "" {
+			sc.Rate = c.Rate
+		}
+		if sc.Kind != idleKind || c.Idle > 0 {
+			sc.Idle = c.Idle
+		}
+		switch sc.Kind {
+		case pendingKind:
+			sc.Count = c.Pending
+		case schedulesKind:
+			sc.Count = c.Schedules
+		case dueKind:
+			sc.Count = c.Due
+			sc.Idle = 0
+		}
+	}
+	return all, err
 }
 
 // validateGate checks that --gate can be decided.
@@ -72,7 +117,7 @@ func (c config) validateGate() error {
 
 // pace is how long the parts of a round take.
 func (c config) pace() pace {
-	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second}
+	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second, idle: idleTime}
 }
 
 // seconds is a number of them as a duration.

@@ -11,7 +11,8 @@ import (
 // parse reads a command line as main does.
 func parse(t *testing.T, args ...string) (c config) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "scenario_help": scenarioHelp(), "peers": peerNames()})
+	p, err := kong.New(&c, kong.Vars{"scenarios": scenarioNames(), "usual": usualScenarios, "sweeps": sweepNames(),
+		"scenario_help": scenarioHelp(), "peers": peerNames()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,19 +27,27 @@ func TestFlagsHaveDefaults(t *testing.T) {
 	if err := c.validate(); err != nil {
 		t.Error(err)
 	}
-	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64" {
+	if c.Rounds != 3 || c.Seconds != 3 || c.Threads != 1 || strings.Join(c.Scenario, " ") != "s1 s2 http ws64 pipe mixed" {
 		t.Errorf("%+v", c)
 	}
 }
 
 func TestFlagsAreChecked(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"--scenario s1,s3", `"s3" is unknown: choose from s1,s2,http,ws64`},
+		{"--scenario s1,s3", `"s3" is unknown: choose from s1,s2,http,ws64,pipe`},
 		{"--rounds 0", "--rounds is 0"},
 		{"--seconds 0", "--seconds is 0"},
 		{"--seconds NaN", "--seconds is NaN"},
 		{"--warmup=-1", "--warmup is -1"},
 		{"--threads 65", "--threads is 65"},
+		{"--rate=-1", "--rate is -1"},
+		{"--rate 1e8", "--rate is 1e+08"},
+		{"--idle=-1", "--idle is -1"},
+		{"--pending 0", "--pending is 0"},
+		{"--scenario all --addr localhost:1", "idle is measured on servers of its own"},
+		{"--sweep x", `--sweep "x" is unknown: choose from connections,names,pending,schedules,payload`},
+		{"--sweep names --addr localhost:1", "names 10 is measured on servers of its own"},
+		{"--sweep names --rate 5", "--rate is for scenarios"},
 		{"--pid 4", "--addr names: give both or none"},
 		{"--addr localhost", "give host:port"},
 		{"--gate f", "add --relay"},
@@ -76,7 +85,7 @@ func TestPlacement(t *testing.T) {
 
 func TestScenariosFitTheirNonces(t *testing.T) {
 	for _, sc := range scenarios {
-		if sc.Producers > maxPair || sc.Outstanding > maxPair || sc.HTTP && sc.Outstanding != 1 {
+		if sc.Producers > maxPair || sc.Outstanding > maxPair {
 			t.Errorf("%+v", sc)
 		}
 	}

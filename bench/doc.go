@@ -8,10 +8,13 @@
 // behind them, the limit of what the sockets allow. With --peers it does the
 // same work on other systems, which it starts too.
 //
-//	go run ./bench                                          all scenarios
+//	go run ./bench                                          the usual scenarios
+//	go run ./bench --scenario all                           and those that take long
 //	go run ./bench --scenario s2 --relay --pin              one, beside the limit
 //	go run ./bench --scenario s1,s2 --peers all --pin       beside other systems
 //	go run ./bench --scenario s2 --relay --gate bench/ratio.json
+//	go run ./bench --scenario ws64 --rate 20000             an open loop: no coordinated omission
+//	go run ./bench --sweep pending --svg pending.svg        how the cost grows
 //
 // bench soak is for the opposite of a clean load: everything that clients do
 // to a server, wrong things included, at a bounded rate for minutes or hours,
@@ -26,10 +29,16 @@
 //
 // The path of a round of bench measure, one file each:
 //
-//	main → config → suite → round → fleet → loop → producer, worker, httpproducer, peer_…
-//	                  │               └ clients    └ task, frame, calls, ledger
-//	                  └ program, peers, server, cpu
-//	                  └ progress, stats, table, systems, report, gate
+//	main → config → suite → stage → round → fleet → loop → producer, worker, httpproducer,
+//	        └ scenario, sweep  │  └ idle, fill, due  │           payload_producer, payload_worker, peer_…
+//	                           │      └ caller       └ clients └ pace, ledger, callbook, calls, task, frame, payload, names
+//	                           └ program, peers, server, cpu, footprint
+//	                           └ progress, stats, table, extras, systems, report, chart, sweep_plot, gate
+//
+// A stage is a scenario on one server, once. Most are a load and nothing else.
+// Some bring the server into a state first (idle connections, a million tasks
+// that wait, schedules): callers do that, a few clients that block. These get a
+// server of their own each round, so that memory is counted from the same start.
 //
 // A fleet has one loop per --threads, each a goroutine locked to a thread with
 // an epoll instance of its own. Loops share nothing but the atomic phase of

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // fleet is all producers and workers of a round, spread over loops.
@@ -16,6 +14,7 @@ type fleet struct {
 	phase   atomic.Int32
 	failed  chan error // what ended a loop early
 	ended   sync.WaitGroup
+	pings   atomic.Int64 // that idle clients have answered
 }
 
 // newFleet connects a scenario's clients to the target. No task is sent before
@@ -23,7 +22,7 @@ type fleet struct {
 func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 	f := &fleet{failed: make(chan error, threads)}
 	for range threads {
-		l, err := newLoop(&f.phase)
+		l, err := newLoop(&f.phase, len(sc.parts()))
 		if err != nil {
 			f.close()
 			return nil, err
@@ -32,7 +31,7 @@ func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 	}
 	if err := f.connect(sc, t); err != nil {
 		f.close()
-		return nil, fmt.Errorf("connecting %d producers and %d workers: %w", sc.Producers, sc.Workers, err)
+		return nil, fmt.Errorf("connecting %d producers, %d workers and %d idle clients: %w", sc.Producers, sc.Workers, sc.Idle, err)
 	}
 	return f, nil
 }
@@ -48,15 +47,24 @@ func (f *fleet) connect(sc scenario, t *target) error {
 		}
 		f.loop(i).add(s, w)
 	}
-	for i := range sc.Producers {
-		own := source(random.next())
-		l := f.loop(i)
-		s, p, err := t.clients.producer(sc, t.addr, i, &l.ledger, &own)
+	for i := range sc.Idle {
+		s, err := dial(t.addr, "/websocket")
 		if err != nil {
-			return fmt.Errorf("producer %d: %w", i, err)
+			return fmt.Errorf("idle client %d: %w", i, err)
 		}
-		l.add(s, p)
-		f.debtors = append(f.debtors, p)
+		f.loop(i).add(s, &idler{i, newMask(random.next()), &f.pings})
+	}
+	for n, part := range sc.parts() {
+		for range part.Producers {
+			own, i := source(random.next()), len(f.debtors)
+			l := f.loop(i)
+			s, p, err := t.clients.producer(part, t.addr, i, l.ledgers[n], &own)
+			if err != nil {
+				return fmt.Errorf("producer %d: %w", i, err)
+			}
+			l.add(s, p)
+			f.debtors = append(f.debtors, p)
+		}
 	}
 	return nil
 }
@@ -109,16 +117,18 @@ func (f *fleet) close() {
 	}
 }
 
-// tally is what the loops have counted. They must have ended.
-func (f *fleet) tally() (answered int64, latency *hdrhistogram.Histogram, all faults) {
-	latency = newHistogram()
+// tally adds up what the loops have counted, for each part of the scenario.
+// They must have ended.
+func (f *fleet) tally() []*ledger {
 	for _, d := range f.debtors {
 		d.lost()
 	}
-	for _, l := range f.loops {
-		answered += l.ledger.answered
-		latency.Merge(l.ledger.latency)
-		all.merge(l.ledger.faults)
+	all := make([]*ledger, len(f.loops[0].ledgers))
+	for i := range all {
+		all[i] = newLedger()
+		for _, l := range f.loops {
+			all[i].merge(l.ledgers[i])
+		}
 	}
-	return answered, latency, all
+	return all
 }

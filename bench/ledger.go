@@ -19,8 +19,8 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(minLatency, maxLatency, 3)
 }
 
-// ledger is what one loop has sent and what came back for it. It belongs to
-// that loop.
+// ledger is what one loop has sent for one part of a scenario, and what came
+// back for it. It belongs to that loop.
 type ledger struct {
 	issuing     bool // producers send new tasks for those answered
 	recording   bool // answers count: the warm-up is over
@@ -29,6 +29,24 @@ type ledger struct {
 	answered    int64 // of total, while recording
 	latency     *hdrhistogram.Histogram
 	faults      faults
+
+	// of an open loop, while recording
+	unsent   int64                   // tasks that were due when too many were unanswered
+	lateness *hdrhistogram.Histogram // of sending
+}
+
+// newLedger is one of producers that may send.
+func newLedger() *ledger {
+	return &ledger{issuing: true, latency: newHistogram(), lateness: newHistogram()}
+}
+
+// merge adds what another one has counted.
+func (l *ledger) merge(m *ledger) {
+	l.answered += m.answered
+	l.latency.Merge(m.latency)
+	l.faults.merge(m.faults)
+	l.unsent += m.unsent
+	l.lateness.Merge(m.lateness)
 }
 
 // settle counts one right answer, sent and received at these ns of the loop's
@@ -40,8 +58,13 @@ func (l *ledger) settle(sent, now int64) {
 		return
 	}
 	l.answered++
-	us := uint64(now-sent) / 1000
-	if l.latency.RecordValue(int64(min(us, maxLatency))) != nil {
+	record(l.latency, now-sent)
+}
+
+// record adds so many ns to a histogram.
+func record(h *hdrhistogram.Histogram, ns int64) {
+	us := uint64(ns) / 1000
+	if h.RecordValue(int64(min(us, maxLatency))) != nil {
 		panic(fmt.Sprintf("bench: the histogram refused %d µs", us)) // cannot be: clamped
 	}
 }

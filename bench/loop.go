@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -12,8 +13,8 @@ import (
 const (
 	// readBuffer is a loop's read buffer in bytes: the longest message it takes.
 	readBuffer = 128 << 10
-	// maxWait is the longest a loop sleeps, in ms, before it looks at the phase.
-	maxWait = 20
+	// maxWait is the longest a loop sleeps before it looks at the phase.
+	maxWait = 20 * time.Millisecond
 )
 
 // The phases of a round, in order.
@@ -42,37 +43,44 @@ type conn struct {
 	peer    peer
 	left    []byte // received, not yet a whole message
 	pending []byte // to be sent, not yet taken by the kernel
+	sent    int    // of pending, what it has taken since
 }
 
 // loop drives its connections from one thread: whatever one read brings is
 // answered by one write.
 type loop struct {
-	poller *poller
-	conns  []*conn
-	in     []byte
-	out    []byte
-	ledger ledger
-	phase  *atomic.Int32
-	epoch  time.Time
+	poller  *poller
+	conns   []*conn
+	in      []byte
+	out     []byte
+	ledgers []*ledger // one for each part of the scenario
+	paced   []pacedPeer
+	phase   *atomic.Int32
+	epoch   time.Time
 
 	// what others may read while the loop runs
 	answered    atomic.Int64
 	outstanding atomic.Int64
 }
 
-// newLoop makes a loop that follows phase.
-func newLoop(phase *atomic.Int32) (*loop, error) {
+// newLoop makes a loop that follows phase and keeps so many ledgers.
+func newLoop(phase *atomic.Int32, parts int) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
 	l := &loop{poller: p, in: make([]byte, readBuffer), phase: phase, epoch: time.Now()}
-	l.ledger = ledger{issuing: true, latency: newHistogram()}
+	for range parts {
+		l.ledgers = append(l.ledgers, newLedger())
+	}
 	return l, nil
 }
 
 // add gives a connected socket to the loop, which closes it.
 func (l *loop) add(s socket, p peer) {
+	if p, ok := p.(paced); ok && p.due() != never {
+		l.paced = append(l.paced, pacedPeer{p, len(l.conns)})
+	}
 	l.conns = append(l.conns, &conn{fd: s.fd, peer: p, left: s.said})
 }
 
@@ -84,11 +92,20 @@ func (l *loop) now() int64 { return int64(time.Since(l.epoch)) }
 func (l *loop) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if len(l.paced) > 0 {
+		if err := sharpenTimers(); err != nil {
+			return err
+		}
+	}
 	if err := l.open(); err != nil {
 		return err
 	}
 	for {
-		n, err := l.poller.wait(maxWait)
+		wait := maxWait
+		if len(l.paced) > 0 {
+			wait = l.patience()
+		}
+		n, err := l.poller.wait(wait)
 		if err != nil {
 			return fmt.Errorf("waiting for sockets: %w", err)
 		}
@@ -96,10 +113,16 @@ func (l *loop) run() error {
 		if phase == stopped {
 			return nil
 		}
-		l.ledger.recording = phase == measuring
-		l.ledger.issuing = phase < draining
+		for _, one := range l.ledgers {
+			one.recording, one.issuing = phase == measuring, phase < draining
+		}
 		for i := range n {
 			if err := l.serve(l.poller.index(i)); err != nil {
+				return err
+			}
+		}
+		if len(l.paced) > 0 {
+			if err := l.fire(phase < draining); err != nil {
 				return err
 			}
 		}
@@ -128,28 +151,46 @@ func (l *loop) serve(i int) error {
 	if len(c.pending) > 0 {
 		return l.flush(i)
 	}
-	held := copy(l.in, c.left)
-	n, again, err := readSocket(c.fd, l.in[held:])
-	if err == nil && n == 0 && !again {
-		err = io.ErrUnexpectedEOF
-	}
+	data, err := l.read(c)
 	if err != nil {
 		return fmt.Errorf("%s's connection broke while the round ran: %w (did the server stop, or refuse it?)", c.peer, err)
 	}
-	if n == 0 {
+	if data == nil {
 		return nil
 	}
-	data := l.in[:held+n]
 	used, out, err := c.peer.receive(data, l.out[:0], l.now())
 	l.out = out
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.peer, err)
 	}
-	if used == 0 && len(data) == len(l.in) {
-		return fmt.Errorf("%s: a message of more than %d bytes", c.peer, len(l.in))
+	if used == 0 && len(data) == readBuffer {
+		return fmt.Errorf("%s: a message of more than %d bytes", c.peer, readBuffer)
 	}
 	c.left = append(c.left[:0], data[used:]...)
 	return l.write(i, out)
+}
+
+// read reads what is there, behind what is left of the last read; nil is
+// nothing. A little that is left moves to the loop's buffer. Much of it is
+// part of a long message, to which it does not pay to be moved twice a read:
+// the rest is read to where it lies.
+func (l *loop) read(c *conn) (data []byte, err error) {
+	const much = 2048
+	buffer, held := l.in, len(c.left)
+	if held >= much {
+		c.left = slices.Grow(c.left, readBuffer-held)
+		buffer = c.left[:readBuffer]
+	} else {
+		copy(buffer, c.left)
+	}
+	n, again, err := readSocket(c.fd, buffer[held:])
+	switch {
+	case err != nil || again:
+		return nil, err
+	case n == 0:
+		return nil, io.ErrUnexpectedEOF
+	}
+	return buffer[:held+n], nil
 }
 
 // write sends out; what the kernel does not take now waits in pending.
@@ -158,6 +199,13 @@ func (l *loop) write(i int, out []byte) error {
 		return nil
 	}
 	c := l.conns[i]
+	if len(c.pending) > 0 {
+		if 2*c.sent > len(c.pending) {
+			c.pending, c.sent = c.pending[:copy(c.pending, c.pending[c.sent:])], 0
+		}
+		c.pending = append(c.pending, out...)
+		return nil
+	}
 	n, _, err := writeSocket(c.fd, out)
 	if err != nil {
 		return fmt.Errorf("%s: sending to the server: %w", c.peer, err)
@@ -172,21 +220,26 @@ func (l *loop) write(i int, out []byte) error {
 // flush sends what is pending.
 func (l *loop) flush(i int) error {
 	c := l.conns[i]
-	n, _, err := writeSocket(c.fd, c.pending)
+	n, _, err := writeSocket(c.fd, c.pending[c.sent:])
 	if err != nil {
 		return fmt.Errorf("%s: sending to the server: %w", c.peer, err)
 	}
-	c.pending = c.pending[:copy(c.pending, c.pending[n:])]
-	if len(c.pending) > 0 {
+	if c.sent += n; c.sent < len(c.pending) {
 		return nil
 	}
+	c.pending, c.sent = c.pending[:0], 0
 	return l.poller.await(c.fd, i, false)
 }
 
 // publish shows the counts to the other goroutines.
 func (l *loop) publish() {
-	l.answered.Store(l.ledger.total)
-	l.outstanding.Store(int64(l.ledger.outstanding))
+	var answered, outstanding int64
+	for _, one := range l.ledgers {
+		answered += one.total
+		outstanding += int64(one.outstanding)
+	}
+	l.answered.Store(answered)
+	l.outstanding.Store(outstanding)
 }
 
 // close closes all sockets. The loop must have ended.

@@ -43,10 +43,11 @@ func TestPeersDoTheWork(t *testing.T) {
 				{Name: "more credits than tasks", Producers: 2, Outstanding: 1, Workers: 3, Credits: 20},
 				{Name: "many again", Producers: 3, Outstanding: 40, Workers: 2, Credits: 30},
 			} {
-				r, err := runRound(t.Context(), sc, target, 2, quick, "", silent())
+				entries, err := runRound(t.Context(), sc, target, 2, quick, "", silent())
 				if err != nil {
 					t.Fatalf("%s: %v", sc.Name, err)
 				}
+				r := entries[0].round
 				checkRound(t, r)
 				if r.ServerCPU <= 0 || r.RSS < 1e6 {
 					t.Errorf("%s: the server used %.2f µs a task and %.0f bytes", sc.Name, r.ServerCPU, r.RSS)

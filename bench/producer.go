@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 )
 
 // The messages of a producer, around what differs from task to task.
@@ -36,28 +35,19 @@ const (
 	shortHead = 6
 )
 
-// slot is one of the tasks that a producer keeps outstanding.
-type slot struct {
-	nonce uint64 // as it lies in memory; 0: nothing is outstanding
-	sum   digits // what the answer must be
-	sent  int64  // ns of the loop's clock
-	turn  uint32 // how many tasks the slot has had
-}
-
-// producer is a client on /websocket that keeps len(slots) tasks outstanding.
+// producer is a client on /websocket that keeps len(slots) tasks outstanding,
+// or, if its metronome ticks, sends them when they are due, while there is a
+// free slot.
 type producer struct {
-	id     int
-	ledger *ledger
+	callBook
 	random *source
 	mask   mask
-	slots  []slot
 	frame  []byte // a RunTask, masked, to be patched
 }
 
 // newProducer makes a producer whose nonces carry id (below maxPair).
-func newProducer(id, outstanding int, l *ledger, random *source) *producer {
-	p := &producer{id: id, ledger: l, random: random, mask: newMask(random.next())}
-	p.slots = make([]slot, outstanding)
+func newProducer(id, outstanding int, beat metronome, l *ledger, random *source) *producer {
+	p := &producer{callBook: newCallBook(id, outstanding, beat, l), random: random, mask: newMask(random.next())}
 	gap := string(make([]byte, digitsLen))
 	message := runTaskHead + gap[:nonceLen] + runTaskA + gap + optionsB + gap + runTaskTail
 	p.frame = p.mask.appendFrame(nil, opText, message)
@@ -66,13 +56,27 @@ func newProducer(id, outstanding int, l *ledger, random *source) *producer {
 
 // open sends the first tasks, one a slot.
 func (p *producer) open(out []byte, now int64) []byte {
+	if p.beat.ticks() {
+		p.beat.start(now)
+		return out
+	}
 	for i := range p.slots {
 		out = p.issue(i, out, now)
 	}
 	return out
 }
 
-// issue appends a new task in a free slot.
+// fire implements paced.
+func (p *producer) fire(out []byte, now int64) []byte {
+	for ; p.beat.next <= now; p.beat.next += p.beat.every {
+		if i := p.vacant(now); i >= 0 {
+			out = p.issue(i, out, p.beat.next)
+		}
+	}
+	return out
+}
+
+// issue appends a new task in a free slot, sent (or due) now.
 func (p *producer) issue(i int, out []byte, now int64) []byte {
 	s := &p.slots[i]
 	s.turn++
@@ -103,7 +107,12 @@ func (p *producer) receive(data, out []byte, now int64) (used int, _ []byte, err
 			}
 			continue
 		}
-		if i := p.answer(f.payload, now); i >= 0 && p.ledger.issuing {
+		i := p.answer(f.payload, now)
+		switch {
+		case i < 0:
+		case p.beat.ticks():
+			p.free = append(p.free, uint16(i))
+		case p.ledger.issuing:
 			out = p.issue(i, out, now)
 		}
 	}
@@ -118,13 +127,12 @@ func (p *producer) answer(text []byte, now int64) int {
 	nonce := binary.LittleEndian.Uint64(text[resultNonceAt:])
 	i := nonceSlot(nonce)
 	if i < 0 || i >= len(p.slots) || p.slots[i].nonce != nonce {
-		p.blame(nonce)
-		return -1
+		return p.blame(nonce, i)
 	}
 	s := &p.slots[i]
 	s.nonce = 0
 	if sum := getDigits(text[resultSumAt:]); sum != s.sum {
-		p.wrong(nonce, s, sum.String())
+		p.wrong(nonce, sum.String(), s.sum)
 		return i
 	}
 	p.ledger.settle(s.sent, now)
@@ -145,46 +153,14 @@ func (p *producer) oddAnswer(text []byte, now int64) int {
 	nonce := binary.LittleEndian.Uint64([]byte(m.Nonce))
 	i := nonceSlot(nonce)
 	if i < 0 || i >= len(p.slots) || p.slots[i].nonce != nonce {
-		p.blame(nonce)
-		return -1
+		return p.blame(nonce, i)
 	}
 	s := &p.slots[i]
 	s.nonce = 0
 	if string(m.Result) != s.sum.String() {
-		p.wrong(nonce, s, string(m.Result))
+		p.wrong(nonce, string(m.Result), s.sum)
 		return i
 	}
 	p.ledger.settle(s.sent, now)
 	return i
 }
-
-// blame counts an answer whose nonce is not outstanding: a second one if the
-// nonce is of this producer, else one that is somebody else's.
-func (p *producer) blame(nonce uint64) {
-	f := &p.ledger.faults
-	if i := nonceSlot(nonce); uint16(nonce) == pairs[p.id] && i >= 0 && i < len(p.slots) {
-		f.add(&f.Duplicated, "producer %d got a second answer to nonce %q", p.id, nonceText(nonce))
-		return
-	}
-	f.add(&f.Stray, "producer %d got an answer to nonce %q, which it never sent", p.id, nonceText(nonce))
-}
-
-// wrong counts an answer that is not the sum of its options.
-func (p *producer) wrong(nonce uint64, s *slot, got string) {
-	p.ledger.outstanding--
-	f := &p.ledger.faults
-	f.add(&f.Wrong, "producer %d got the result %.200s for nonce %q, not %s", p.id, got, nonceText(nonce), s.sum)
-}
-
-// lost counts what is still outstanding when the round is over.
-func (p *producer) lost() {
-	f := &p.ledger.faults
-	for i := range p.slots {
-		if n := p.slots[i].nonce; n != 0 {
-			f.add(&f.Lost, "producer %d never got an answer to nonce %q", p.id, nonceText(n))
-		}
-	}
-}
-
-// String names the producer in errors.
-func (p *producer) String() string { return fmt.Sprintf("producer %d", p.id) }

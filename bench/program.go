@@ -35,7 +35,7 @@ type program struct {
 	dir     string // it runs there; empty: where the bench does
 
 	clients clients
-	http    bool // they speak HTTP too
+	tells   bool // what its runtime has used, in its log, on SIGUSR1
 	// command is how it is told to listen on a host and a port
 	command func(host, port string) (args, env []string)
 	// input is what it reads from its standard input; nil: nothing
@@ -44,7 +44,7 @@ type program struct {
 
 // workmanProgram is the server of this repository, as its README starts it.
 func workmanProgram() *program {
-	return &program{system: workman, source: ".", clients: workmanClients{}, http: true,
+	return &program{system: workman, source: ".", clients: workmanClients{}, tells: true,
 		command: func(host, port string) (args, env []string) {
 			return nil, []string{"HOST=" + host, "PORT=" + port}
 		}}
@@ -52,7 +52,7 @@ func workmanProgram() *program {
 
 // relayProgram is the limit: the same sockets and messages, and no server.
 func relayProgram() *program {
-	return &program{system: relay, source: "./bench/echo", clients: workmanClients{},
+	return &program{system: relay, source: "./bench/echo", clients: workmanClients{}, tells: true,
 		about: "copies workman's messages: the limit of what the sockets allow",
 		less:  "no JSON is read, nothing is checked, kept or given to another worker",
 		command: func(host, port string) (args, env []string) {
@@ -60,8 +60,17 @@ func relayProgram() *program {
 		}}
 }
 
-// plays says whether the program's clients can play a scenario.
-func (p *program) plays(sc scenario) bool { return p.http || !sc.HTTP }
+// plays says whether the program and its clients can play a scenario: workman
+// all, the relay what needs no more than messages passed on, others plain loads.
+func (p *program) plays(sc scenario) bool {
+	switch p.system {
+	case workman:
+		return true
+	case relay:
+		return sc.relayed()
+	}
+	return sc.plain()
+}
 
 // build finds the program's binary where it is installed, or else compiles it
 // into dir, where it will run. One that has a binary already stays as it is.

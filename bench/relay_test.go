@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	process "workman/footprint"
 )
 
 // testRelay is a small task server: WebSocket and HTTP producers, workers with
@@ -42,6 +45,7 @@ type relayConn struct {
 }
 
 type relayTask struct {
+	name    string
 	options string
 	origin  relayOrigin
 }
@@ -69,7 +73,7 @@ func testProgram(t *testing.T, system, fault string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &program{system: system, path: path, clients: workmanClients{}, http: system == workman, command: func(host, port string) (args, env []string) {
+	return &program{system: system, path: path, clients: workmanClients{}, tells: true, command: func(host, port string) (args, env []string) {
 		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
 	}}
 }
@@ -98,6 +102,7 @@ func TestMain(m *testing.M) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	defer process.Watch(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
 	s := &http.Server{Addr: addr, Handler: newTestRelay(os.Getenv("BENCH_TEST_FAULT"))}
 	fmt.Fprintln(os.Stderr, "test relay listening on", addr)
@@ -122,7 +127,7 @@ func (r *testRelay) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		}
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 			"Sec-WebSocket-Accept: %s\r\n\r\n", acceptKey(q.Header.Get("Sec-WebSocket-Key")))
-		r.converse(&relayConn{Conn: conn}, bufio.NewReaderSize(rw, 64<<10), q.URL.Path == "/worker")
+		r.converse(&relayConn{Conn: conn}, bufio.NewReaderSize(rw, 256<<10), q.URL.Path == "/worker")
 	default:
 		http.NotFound(w, q)
 	}
@@ -133,7 +138,7 @@ func (r *testRelay) post(w http.ResponseWriter, q *http.Request) {
 	options, _ := io.ReadAll(q.Body)
 	answer := make(chan string, 2)
 	r.mu.Lock()
-	r.submit(relayTask{string(options), relayOrigin{http: answer}})
+	r.submit(relayTask{"work", string(options), relayOrigin{http: answer}})
 	r.flush()
 	r.mu.Unlock()
 	select {
@@ -170,39 +175,49 @@ func (r *testRelay) converse(c *relayConn, in *bufio.Reader, worker bool) {
 
 // relayFrame reads a client's frame.
 func relayFrame(in *bufio.Reader) (text []byte, err error) {
-	b, err := in.Peek(4)
-	if err != nil {
-		return nil, err
+	for have := 4; ; {
+		b, err := in.Peek(have)
+		if err != nil {
+			return nil, err
+		}
+		size, _ := frameSize(b)
+		if size <= have {
+			return bufferedFrame(in), nil
+		}
+		have = size
 	}
-	if _, err = in.Peek(frameSize(b)); err != nil {
-		return nil, err
-	}
-	return bufferedFrame(in), nil
 }
 
-// frameSize is the length of a masked frame of which b has four bytes.
-func frameSize(b []byte) int {
-	if b[1]&0x7f == 126 {
-		return 8 + int(binary.BigEndian.Uint16(b[2:]))
+// frameSize is the length of a masked frame, and of its header, of which b has
+// the start.
+func frameSize(b []byte) (size, head int) {
+	switch b[1] & 0x7f {
+	case 126:
+		return 8 + int(binary.BigEndian.Uint16(b[2:])), 8
+	case 127:
+		if len(b) < 10 {
+			return 10, 14
+		}
+		return 14 + int(binary.BigEndian.Uint64(b[2:])), 14
 	}
-	return 6 + int(b[1]&0x7f)
+	return 6 + int(b[1]&0x7f), 6
 }
 
 // bufferedFrame takes a client's frame if all of it is in the buffer.
 func bufferedFrame(in *bufio.Reader) (text []byte) {
 	b, _ := in.Peek(in.Buffered())
-	if len(b) < 6 || len(b) < frameSize(b) {
+	if len(b) < 6 {
 		return nil
 	}
-	head := 6
-	if b[1]&0x7f == 126 {
-		head = 8
+	size, head := frameSize(b)
+	if len(b) < size || len(b) < head {
+		return nil
 	}
-	text = bytes.Clone(b[head:frameSize(b)])
+	text = bytes.Clone(b[head:size])
 	for i := range text {
 		text[i] ^= b[head-4+i%4]
 	}
-	in.Discard(frameSize(b))
+	in.Discard(size)
 	return text
 }
 
@@ -223,7 +238,7 @@ func (r *testRelay) fromProducer(c *relayConn, text []byte) {
 		return
 	}
 	_, options, _ := strings.Cut(string(text), `"options":`)
-	r.submit(relayTask{options[:len(options)-1], relayOrigin{conn: c, nonce: between(text, `"nonce":"`)}})
+	r.submit(relayTask{between(text, `"name":"`), options[:len(options)-1], relayOrigin{conn: c, nonce: between(text, `"nonce":"`)}})
 }
 
 func (r *testRelay) fromWorker(c *relayConn, text []byte) {
@@ -257,10 +272,10 @@ func (r *testRelay) dispatch() {
 		nonce := fmt.Sprintf("%024x", r.tasks)
 		r.running[nonce] = t.origin
 		if r.fault == "shuffle" {
-			r.send(c, 0x81, `{"nonce":"`+nonce+`", "options":`+t.options+`,"name":"work"}`)
+			r.send(c, 0x81, `{"nonce":"`+nonce+`", "options":`+t.options+`,"name":"`+t.name+`"}`)
 			continue
 		}
-		r.send(c, 0x81, `{"name":"work","options":`+t.options+`,"nonce":"`+nonce+`"}`)
+		r.send(c, 0x81, `{"name":"`+t.name+`","options":`+t.options+`,"nonce":"`+nonce+`"}`)
 	}
 }
 
@@ -316,12 +331,21 @@ func (r *testRelay) send(c *relayConn, first byte, text string) {
 	if len(c.out) == 0 {
 		r.dirty = append(r.dirty, c)
 	}
-	if c.out = append(c.out, first); len(text) > 125 {
-		c.out = append(c.out, 126, byte(len(text)>>8), byte(len(text)))
-	} else {
-		c.out = append(c.out, byte(len(text)))
+	c.out = append(c.out, frameOf(first, text)...)
+}
+
+// frameOf is an unmasked frame, as a server sends it.
+func frameOf(first byte, text string) []byte {
+	b := []byte{first}
+	switch n := len(text); {
+	case n > 0xffff:
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	case n > 125:
+		b = append(b, 126, byte(n>>8), byte(n))
+	default:
+		b = append(b, byte(n))
 	}
-	c.out = append(c.out, text...)
+	return append(b, text...)
 }
 
 // flush writes with the lock held: what a test has under way fits the sockets'

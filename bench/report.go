@@ -19,6 +19,7 @@ type report struct {
 	Scenarios []scenario    `json:"scenarios"`
 	Results   []result      `json:"results"`
 	Ratios    []ratio       `json:"ratios"`
+	Extras    []extras      `json:"extras,omitempty"`
 }
 
 // machine is where it was measured.

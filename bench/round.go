@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // quiet is how long a round listens for answers that nobody waits for any
@@ -21,6 +19,7 @@ type pace struct {
 	warmUp  time.Duration
 	measure time.Duration
 	drain   time.Duration // at most: what is unanswered then is lost
+	idle    time.Duration // of idle connections, instead
 }
 
 // trial is a round under way.
@@ -32,12 +31,18 @@ type trial struct {
 	show    *progress
 }
 
+// entry is what a round has measured of one part of a scenario.
+type entry struct {
+	name string // as the table has it
+	round
+}
+
 // runRound measures a scenario on a target once. Any answer that is not right
 // is an error.
-func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) (round, error) {
+func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, label string, show *progress) ([]entry, error) {
 	f, err := newFleet(sc, t, threads)
 	if err != nil {
-		return round{}, t.server.explain(err)
+		return nil, t.server.explain(err)
 	}
 	defer f.close()
 	f.start()
@@ -47,22 +52,33 @@ func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, 
 		err = r.drain(ctx, p.drain)
 	}
 	f.stop()
-	answered, latency, wrong := f.tally()
+	all := f.tally()
+	var wrong faults
+	answered := int64(0)
+	for _, l := range all {
+		wrong.merge(l.faults)
+		answered += l.answered
+	}
 	switch {
 	case errors.Is(err, errInterrupted):
-		return round{}, err
+		return nil, err
 	case err == nil:
 		err = wrong.err()
 	case wrong.Wrong+wrong.Duplicated+wrong.Stray > 0:
 		err = fmt.Errorf("%w; and %w", err, wrong.err())
 	}
 	if err != nil {
-		return round{}, t.server.explain(err)
+		return nil, t.server.explain(err)
 	}
 	if answered == 0 {
-		return round{}, fmt.Errorf("%w in %v: the server, or a busy machine, is too slow; try a greater --seconds", errNoAnswers, p.measure)
+		return nil, fmt.Errorf("%w in %v: the server, or a busy machine, is too slow; try a greater --seconds", errNoAnswers, p.measure)
 	}
-	return one.figures(answered, latency, threads), nil
+	var entries []entry
+	for i, part := range sc.parts() {
+		entries = append(entries, entry{part.Name, one.figures(all[i], answered, threads)})
+		entries[i].Bytes = entries[i].Rate * float64(part.bytesPerTask())
+	}
+	return entries, nil
 }
 
 // window is what is read at both ends of the measured time.
@@ -72,6 +88,8 @@ type window struct {
 	own    time.Duration
 	rss    int64
 	others float64 // share of the machine that other processes had
+	// mallocs is how often the server has allocated memory; -1: it does not tell
+	mallocs int64
 }
 
 // reading is one end of it.
@@ -81,6 +99,8 @@ type reading struct {
 	own    time.Duration
 	busy   time.Duration // of all cores
 	all    time.Duration // idle or not
+	has    footprint
+	tells  bool // what it has
 }
 
 // measure warms up, then lets answers count for a while.
@@ -88,7 +108,7 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 	if err := r.watch(ctx, p.warmUp, "warming up"); err != nil {
 		return w, err
 	}
-	before, err := r.read()
+	before, err := r.read(ctx)
 	if err != nil {
 		return w, err
 	}
@@ -97,11 +117,14 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 		return w, err
 	}
 	r.fleet.enter(draining)
-	after, err := r.read()
+	after, err := r.read(ctx)
 	if err != nil {
 		return w, err
 	}
-	w = window{took: after.at.Sub(before.at), server: after.server.since(before.server), own: after.own - before.own}
+	w = window{took: after.at.Sub(before.at), server: after.server.since(before.server), own: after.own - before.own, mallocs: -1}
+	if before.tells && after.tells {
+		w.mallocs = after.has.mallocs - before.has.mallocs
+	}
 	if r.target.pid != 0 {
 		w.rss, err = readRSS(r.target.pid)
 		w.others = max(0, float64(after.busy-before.busy-w.server-w.own)/float64(after.all-before.all+1))
@@ -110,7 +133,10 @@ func (r *trial) measure(ctx context.Context, p pace) (w window, err error) {
 }
 
 // read takes the time and what the server and the bench have used so far.
-func (r *trial) read() (at reading, err error) {
+func (r *trial) read(ctx context.Context) (at reading, err error) {
+	if at.has, at.tells, err = r.target.footprint(ctx); err != nil {
+		return at, err
+	}
 	at.at, at.own = time.Now(), ownCPU()
 	if r.target.pid != 0 {
 		if at.server, err = readUsage(r.target.pid); err != nil {
@@ -165,15 +191,22 @@ func (r *trial) drain(ctx context.Context, limit time.Duration) error {
 	return r.watch(ctx, quiet, "draining")
 }
 
-// figures are the results of a window in which so many tasks were answered.
-func (w window) figures(answered int64, latency *hdrhistogram.Histogram, threads int) round {
-	at := func(percentile float64) float64 { return float64(latency.ValueAtPercentile(percentile)) }
-	return round{
-		Tasks: answered, Seconds: w.took.Seconds(), Rate: float64(answered) / w.took.Seconds(),
-		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(latency.Max()),
+// figures are the results of a window for one part of a scenario. What is said
+// of a task's cost is of all tasks that were answered, whichever part's.
+func (w window) figures(l *ledger, answered int64, threads int) round {
+	at := func(percentile float64) float64 { return float64(l.latency.ValueAtPercentile(percentile)) }
+	one := round{
+		Tasks: l.answered, Seconds: w.took.Seconds(), Rate: float64(l.answered) / w.took.Seconds(),
+		P50: at(50), P99: at(99), P999: at(99.9), Max: float64(l.latency.Max()),
 		ServerCPU: perTask(w.server, answered), GeneratorCPU: perTask(w.own, answered),
 		GeneratorBusy: w.own.Seconds() / w.took.Seconds() / float64(threads),
 		RSS:           float64(w.rss),
 		Others:        w.others,
+		Unsent:        l.unsent, Late: float64(l.lateness.ValueAtPercentile(99)),
 	}
+	if w.mallocs >= 0 {
+		allocations := float64(w.mallocs) / float64(max(answered, 1))
+		one.Allocations = &allocations
+	}
+	return one
 }

@@ -31,6 +31,7 @@ type target struct {
 	addr    string
 	pid     int     // 0: not known, so no CPU and no memory
 	server  *server // nil: not ours
+	tells   bool    // on SIGUSR1, what its runtime has used
 }
 
 // server is a process that the bench has started.
@@ -42,15 +43,19 @@ type server struct {
 }
 
 // start starts the program on a free loopback port and waits until it accepts.
-// With pin it is kept on those cores, else it may use all.
-func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
+// With pin it is kept on those cores, else it may use all. flags are added to
+// its command line.
+func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*target, error) {
 	host, port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	args, env := p.command(host, port)
-	s := &server{cmd: exec.Command(p.path, args...), done: make(chan struct{})}
+	s := &server{cmd: exec.Command(p.path, append(args, flags...)...), done: make(chan struct{})}
 	s.cmd.Env = append(s.cmd.Environ(), env...)
+	if p.tells {
+		s.cmd.Env = append(s.cmd.Env, "WORKMAN_LOG_FORMAT=text", "WORKMAN_LOG_LEVEL=info") // else it would not be understood
+	}
 	s.cmd.Dir = p.dir
 	if p.input != nil {
 		s.cmd.Stdin = strings.NewReader(p.input(host, port))
@@ -60,7 +65,7 @@ func (p *program) start(ctx context.Context, pin, own []int) (*target, error) {
 	if err := s.launch(pin, own); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
-	t := &target{p.system, p.clients, net.JoinHostPort(host, port), s.cmd.Process.Pid, s}
+	t := &target{p.system, p.clients, net.JoinHostPort(host, port), s.cmd.Process.Pid, s, p.tells}
 	if err := s.ready(ctx, t.addr); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
@@ -169,6 +174,8 @@ type tail struct {
 	end    []byte
 	bad    int    // writes that sound bad: a log line is one
 	badOne string // the first of them
+	told   int    // lines about its runtime
+	line   string // the last of them
 }
 
 // Write never fails.
@@ -179,6 +186,9 @@ func (t *tail) Write(b []byte) (int, error) {
 		if t.bad++; t.bad == 1 {
 			t.badOne = string(b[:min(len(b), tailSize)])
 		}
+	}
+	if lines := runtimeLine.FindAll(b, -1); lines != nil {
+		t.told, t.line = t.told+len(lines), string(lines[len(lines)-1])
 	}
 	t.end = append(t.end, b...)
 	if over := len(t.end) - tailSize; over > 0 {

@@ -121,6 +121,11 @@ func drawSoak(path, title, below string, o outcome) error {
 		plots[i][0].Draw(row[0])
 		drawHead(whole, area.Min.X, area.Max.X, row[0].Max.Y+0.09*vg.Inch, all[i])
 	}
+	return writeSVG(path, canvas)
+}
+
+// writeSVG saves a drawing.
+func writeSVG(path string, canvas *vgsvg.Canvas) error {
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return fmt.Errorf("drawing the plot: %w", err)
@@ -141,15 +146,7 @@ func style(points float64, c color.Color) draw.TextStyle {
 // drawPanel draws one of the small multiples. Only the last names the times.
 func drawPanel(p panel, samples []sample, last bool) (*plot.Plot, error) {
 	drawn := plot.New()
-	for _, axis := range []*plot.Axis{&drawn.X, &drawn.Y} {
-		axis.Color, axis.Tick.Color = grey, grey
-		axis.Tick.Label.Font, axis.Tick.Label.Color = style(8.5, ink).Font, ink
-		axis.Padding = 0
-		axis.Tick.Length = 3
-	}
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
-	drawn.Add(grid)
+	dress(drawn)
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range p.curves {
 		points := make(plotter.XYs, 0, len(samples))
@@ -173,6 +170,19 @@ func drawPanel(p panel, samples []sample, last bool) (*plot.Plot, error) {
 	drawn.X.Tick.Marker = times{labels: last}
 	scale(drawn, p.log, lo, hi)
 	return drawn, nil
+}
+
+// dress gives a plot its axes and grid.
+func dress(drawn *plot.Plot) {
+	for _, axis := range []*plot.Axis{&drawn.X, &drawn.Y} {
+		axis.Color, axis.Tick.Color = grey, grey
+		axis.Tick.Label.Font, axis.Tick.Label.Color = style(8.5, ink).Font, ink
+		axis.Padding = 0
+		axis.Tick.Length = 3
+	}
+	grid := plotter.NewGrid()
+	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
+	drawn.Add(grid)
 }
 
 // drawHead writes a panel's name above it, and what its lines are.
@@ -202,7 +212,9 @@ func scale(drawn *plot.Plot, log bool, lo, hi float64) {
 		lo, hi = 0.1, 1
 	}
 	drawn.Y.Scale = plot.LogScale{}
-	drawn.Y.Min, drawn.Y.Max = math.Pow(10, math.Floor(math.Log10(lo))), math.Pow(10, math.Ceil(math.Log10(hi)))
+	first := math.Floor(math.Log10(lo))
+	last := max(math.Ceil(math.Log10(hi)), first+1) // an axis has a length
+	drawn.Y.Min, drawn.Y.Max = math.Pow(10, first), math.Pow(10, last)
 	drawn.Y.Tick.Marker = decades{}
 }
 

@@ -57,7 +57,7 @@ func writeSoak(w io.Writer, o outcome, latency *latencies, visits map[string]int
 		}
 	}
 	rows = append(rows, vitalsRow("after", fmt.Sprintf("+%.1fs", o.settled.Seconds()), o.after))
-	align(&b, rows)
+	align(&b, rows, leftColumns)
 	b.WriteString("\nWhat went on: " + o.counts.String() + "\nVisits: " + countsText(visits) + "\n")
 	for _, text := range o.examples {
 		b.WriteString("  " + text + "\n")

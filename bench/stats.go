@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // spread is a figure over all rounds.
@@ -24,18 +25,22 @@ func spreadOf(values []float64) spread {
 
 // round is what one round has measured. Figures that are not known are zero.
 type round struct {
-	Tasks         int64   `json:"tasks"`
-	Seconds       float64 `json:"seconds"`
-	Rate          float64 `json:"tasks_per_second"`
-	P50           float64 `json:"p50_us"`
-	P99           float64 `json:"p99_us"`
-	P999          float64 `json:"p99_9_us"`
-	Max           float64 `json:"max_us"`
-	ServerCPU     float64 `json:"server_cpu_us_per_task,omitempty"`
-	GeneratorCPU  float64 `json:"generator_cpu_us_per_task"`
-	GeneratorBusy float64 `json:"generator_busy"` // CPU time over the time of its threads
-	RSS           float64 `json:"server_rss_bytes,omitempty"`
-	Others        float64 `json:"others,omitempty"` // share of the machine's CPU that other processes had
+	Tasks         int64    `json:"tasks"`
+	Seconds       float64  `json:"seconds"`
+	Rate          float64  `json:"tasks_per_second"`
+	Bytes         float64  `json:"bytes_per_second"` // of options and results
+	P50           float64  `json:"p50_us"`
+	P99           float64  `json:"p99_us"`
+	P999          float64  `json:"p99_9_us"`
+	Max           float64  `json:"max_us"`
+	ServerCPU     float64  `json:"server_cpu_us_per_task,omitempty"`
+	GeneratorCPU  float64  `json:"generator_cpu_us_per_task"`
+	GeneratorBusy float64  `json:"generator_busy"` // CPU time over the time of its threads
+	RSS           float64  `json:"server_rss_bytes,omitempty"`
+	Allocations   *float64 `json:"allocations_per_task,omitempty"` // of the server
+	Others        float64  `json:"others,omitempty"`               // share of the machine's CPU that other processes had
+	Unsent        int64    `json:"unsent,omitempty"`               // tasks that were due when too many were unanswered
+	Late          float64  `json:"late_p99_us,omitempty"`          // how late tasks with a time were sent
 }
 
 // result is one system in one scenario.
@@ -60,8 +65,21 @@ var (
 	p50       = func(r round) float64 { return r.P50 }
 	p99       = func(r round) float64 { return r.P99 }
 	p999      = func(r round) float64 { return r.P999 }
+	longest   = func(r round) float64 { return r.Max }
 	serverCPU = func(r round) float64 { return r.ServerCPU }
 )
+
+// allocations is the spread of those that the server told; known is false if
+// it told none.
+func (r result) allocations() (s spread, known bool) {
+	var told []float64
+	for _, one := range r.Rounds {
+		if one.Allocations != nil {
+			told = append(told, *one.Allocations)
+		}
+	}
+	return spreadOf(told), len(told) > 0
+}
 
 // ratio compares a figure of two results. Each pair of rounds that ran one
 // after the other gives one value: the machine's moods cancel out.
@@ -107,17 +125,24 @@ func find(results []result, scenario, system string) (result, bool) {
 	return results[i], true
 }
 
+// besides are scenarios that are compared to each other: the same load in two
+// ways.
+var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}, {"names10", "names1"}, {"names1000", "names1"},
+	{"pending", "pending: empty"}, {"schedules", "schedules: empty"}}
+
 // compare makes all ratios that the results allow: workman to each other
-// system in each scenario, and HTTP to WebSocket at the same load.
+// system in each scenario, and the pairs of besides.
 func compare(results []result) (all []ratio) {
 	for _, b := range results {
 		if a, ok := find(results, b.Scenario, workman); ok && b.System != workman {
 			all = append(all, ratiosOf(b.Scenario, workman+"/"+b.System, a, b)...)
 		}
 	}
-	a, ok := find(results, "http", workman)
-	if b, both := find(results, "ws64", workman); ok && both {
-		all = append(all, ratiosOf("http", "http/ws64", a, b)...)
+	for _, pair := range besides {
+		a, ok := find(results, pair.scenario, workman)
+		if b, both := find(results, pair.to, workman); ok && both {
+			all = append(all, ratiosOf(pair.scenario, pair.scenario+"/"+strings.TrimPrefix(pair.to, pair.scenario+": "), a, b)...)
+		}
 	}
 	return all
 }

@@ -102,9 +102,9 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-const wantTable = `scenario  system     tasks/s      min–max  p50 µs  p99 µs  p99.9 µs  server µs/task  bench µs/task  RSS MB
-s2        workman  1,500,000  1.40M–1.60M     240     440     1,000            0.50           0.62    12.3
-s2        relay    2,000,000  2.00M–2.00M       0       0         0               –           0.10       –
+const wantTable = `scenario  system     tasks/s      min–max  MB/s  p50 µs  p99 µs  p99.9 µs  max µs  server µs/task  allocs/task  bench µs/task  RSS MB
+s2        workman  1,500,000  1.40M–1.60M  93.0     240     440     1,000   2,000            0.50        0.002           0.62    12.3
+s2        relay    2,000,000  2.00M–2.00M     –       0       0         0       0               –            –           0.10       –
 
 scenario  ratio                   tasks/s  p50  p99  p99.9  server CPU/task
 s2        workman/relay  0.75 (0.70–0.80)    –    –      –                –
@@ -115,14 +115,16 @@ s2 workman: the bench itself was busy 95% of the time. Compare server µs/task, 
 `
 
 func TestTable(t *testing.T) {
-	one := round{Rate: 1.5e6, P50: 240, P99: 440, P999: 1000, ServerCPU: 0.5, GeneratorCPU: 0.62, GeneratorBusy: 0.95, RSS: 12.3e6}
+	one := round{Rate: 1.5e6, Bytes: 93e6, P50: 240, P99: 440, P999: 1000, Max: 2000, ServerCPU: 0.5, GeneratorCPU: 0.62, GeneratorBusy: 0.95, RSS: 12.3e6}
+	few := 0.0015
+	one.Allocations = &few
 	low, high := one, one
 	low.Rate, high.Rate = 1.4e6, 1.6e6
 	high.Others = 0.25
 	limit := round{Rate: 2e6, GeneratorCPU: 0.1}
 	results := []result{{"s2", workman, []round{low, one, high}}, {"s2", relay, []round{limit, limit, limit}}}
 	var b strings.Builder
-	if err := writeReport(&b, results, compare(results)); err != nil {
+	if err := writeReport(&b, results, compare(results), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if b.String() != wantTable {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 )
 
 // suite is one run of the bench: its scenarios, one after the other, each on
@@ -19,6 +21,7 @@ type suite struct {
 	cores     []int      // that the bench may use
 	show      *progress
 	results   []result
+	extras    []extras
 	scenarios []scenario
 }
 
@@ -26,7 +29,7 @@ type suite struct {
 func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	s := &suite{config: c, pace: c.pace(), show: show}
 	var err error
-	if s.scenarios, err = findScenarios(c.Scenario); err != nil {
+	if s.scenarios, err = c.scenarios(); err != nil {
 		return nil, err
 	}
 	if s.cores, err = allowedCores(); err != nil {
@@ -65,75 +68,169 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 	}
 	// the loops hold their processor while they wait
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), s.Threads+1))
-	for _, sc := range s.scenarios {
-		if err := s.measure(ctx, sc); err != nil {
-			s.show.clear()
-			return errors.Join(s.report(out), err)
-		}
-	}
+	err = s.measureAll(ctx)
 	s.show.clear()
+	if err != nil {
+		return errors.Join(s.report(out), err)
+	}
 	return errors.Join(s.report(out), s.gate.check(s.results))
 }
 
-// measure runs all rounds of a scenario, the systems in turns.
-func (s *suite) measure(ctx context.Context, sc scenario) (err error) {
-	targets, err := s.targets(ctx, sc)
-	defer func() {
-		for _, t := range targets {
-			err = errors.Join(err, t.server.stop())
+// measureAll runs everything: one scenario after the other, or the points of a
+// sweep in turns, so that the machine's moods befall all of them.
+func (s *suite) measureAll(ctx context.Context) error {
+	if s.Sweep == "" {
+		for _, sc := range s.scenarios {
+			if err := s.measure(ctx, sc); err != nil {
+				return err
+			}
 		}
-	}()
-	if err != nil {
-		return fmt.Errorf("%s: %w", sc.Name, err)
+		return nil
 	}
-	rows := make([]result, len(targets))
-	defer func() {
-		for _, r := range rows {
-			if len(r.Rounds) > 0 {
-				s.results = append(s.results, r)
-			}
-		}
-	}()
 	for n := range s.Rounds {
-		for i, t := range targets {
-			rows[i].Scenario, rows[i].System = sc.Name, t.system
-			label := fmt.Sprintf("%s  %s  round %d/%d", sc.Name, t.system, n+1, s.Rounds)
-			one, err := runRound(ctx, sc, t, s.Threads, s.pace, label, s.show)
-			if err != nil {
-				return fmt.Errorf("%s on %s, round %d of %d: %w", sc.Name, t.system, n+1, s.Rounds, err)
+		for _, sc := range s.scenarios {
+			if err := s.measureFresh(ctx, sc, n); err != nil {
+				return err
 			}
-			rows[i].Rounds = append(rows[i].Rounds, one)
-			s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task", label,
-				thousands(one.Rate), one.P50, one.P99, known("%.2f", one.ServerCPU), one.GeneratorCPU)
 		}
 	}
 	return nil
 }
 
+// measure runs all rounds of a scenario, the systems in turns.
+func (s *suite) measure(ctx context.Context, sc scenario) (err error) {
+	if sc.fresh() {
+		for n := range s.Rounds {
+			if err := s.measureFresh(ctx, sc, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	targets, err := s.targets(ctx, sc)
+	defer func() { err = errors.Join(err, stopAll(targets)) }()
+	if err != nil {
+		return fmt.Errorf("%s: %w", sc.Name, err)
+	}
+	for n := range s.Rounds {
+		for _, t := range targets {
+			if err := s.once(ctx, sc, t, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// measureFresh runs the n-th round of a scenario, each system's on a server of
+// its own.
+func (s *suite) measureFresh(ctx context.Context, sc scenario, n int) (err error) {
+	for _, p := range s.programs {
+		if !p.plays(sc) {
+			continue
+		}
+		t, err := s.start(ctx, sc, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", sc.Name, err)
+		}
+		if err = errors.Join(s.once(ctx, sc, t, n), t.server.stop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once runs the n-th round of a scenario on a target.
+func (s *suite) once(ctx context.Context, sc scenario, t *target, n int) error {
+	label := fmt.Sprintf("%s  %s  round %d/%d", sc.Name, t.system, n+1, s.Rounds)
+	got, err := stage{sc, t, s.Threads, s.pace, label, s.show}.run(ctx)
+	if err != nil {
+		return fmt.Errorf("%s on %s, round %d of %d: %w", sc.Name, t.system, n+1, s.Rounds, err)
+	}
+	for _, one := range got.entries {
+		s.enter(one, t.system)
+		s.show.line("%s  %s tasks/s  p50 %.0f µs  p99 %.0f µs  server %s µs/task  bench %.2f µs/task",
+			strings.Replace(label, sc.Name, one.name, 1), thousands(one.Rate), one.P50, one.P99,
+			known("%.2f", one.ServerCPU), one.GeneratorCPU)
+	}
+	for _, one := range got.extras {
+		s.extras = enterExtra(s.extras, sc.Name, t.system, one)
+		s.show.line("%s  %s: %s %s", label, one.Name, short(one.Value), one.Unit)
+	}
+	return nil
+}
+
+// enter adds a round to the results. Those of one scenario stand together.
+func (s *suite) enter(one entry, system string) {
+	at := len(s.results)
+	for i := range s.results {
+		r := &s.results[i]
+		if r.Scenario != one.name {
+			continue
+		}
+		if r.System == system {
+			r.Rounds = append(r.Rounds, one.round)
+			return
+		}
+		at = i + 1
+	}
+	s.results = slices.Insert(s.results, at, result{one.name, system, []round{one.round}})
+}
+
 // targets starts the servers of a scenario. Those that it returns must be
 // stopped, even if there is an error too.
 func (s *suite) targets(ctx context.Context, sc scenario) (all []*target, err error) {
-	var pin, own []int
-	if s.Pin {
-		pin, own = placement(s.cores, sc.SameCore)
-		if err := pinSelf(own); err != nil {
+	if s.Addr != "" {
+		if _, err := s.place(sc); err != nil {
 			return nil, err
 		}
-	}
-	if s.Addr != "" {
 		all = append(all, &target{system: workman, clients: workmanClients{}, addr: s.Addr, pid: s.PID})
 	}
 	for _, p := range s.programs {
 		if !p.plays(sc) {
 			continue
 		}
-		t, err := p.start(ctx, pin, own)
+		t, err := s.start(ctx, sc, p)
 		if err != nil {
 			return all, err
 		}
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// start starts one server for a scenario.
+func (s *suite) start(ctx context.Context, sc scenario, p *program) (*target, error) {
+	pin, err := s.place(sc)
+	if err != nil {
+		return nil, err
+	}
+	var flags []string
+	if p.system == workman {
+		flags = sc.flags()
+	}
+	return p.start(ctx, pin.servers, pin.own, flags...)
+}
+
+// stopAll stops servers.
+func stopAll(targets []*target) (err error) {
+	for _, t := range targets {
+		err = errors.Join(err, t.server.stop())
+	}
+	return err
+}
+
+// cores are where servers and the bench run; none: anywhere.
+type cores struct{ servers, own []int }
+
+// place keeps the bench on its cores, if it is to be pinned, and tells which
+// are the servers'.
+func (s *suite) place(sc scenario) (c cores, err error) {
+	if !s.Pin {
+		return c, nil
+	}
+	c.servers, c.own = placement(s.cores, sc.SameCore)
+	return c, pinSelf(c.own)
 }
 
 // placement divides cores between the servers and the bench: the first for
@@ -148,7 +245,7 @@ func placement(cores []int, sameCore bool) (servers, own []int) {
 
 // report prints the table and writes the file of --json.
 func (s *suite) report(out io.Writer) error {
-	if len(s.results) == 0 {
+	if len(s.results)+len(s.extras) == 0 {
 		return nil
 	}
 	ratios := compare(s.results)
@@ -156,11 +253,14 @@ func (s *suite) report(out io.Writer) error {
 	for _, p := range s.programs {
 		systems = append(systems, p.describe())
 	}
-	err := errors.Join(writeReport(out, s.results, ratios), writeSystems(out, systems, s.results))
+	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.scenarios), writeSystems(out, systems, s.results))
+	if s.SVG != "" {
+		err = errors.Join(err, s.draw())
+	}
 	if s.JSON == "" {
 		return err
 	}
 	r := report{Time: startTime, Arguments: os.Args[1:], Machine: thisMachine(), Pinned: s.Pin,
-		Systems: systems, Scenarios: s.scenarios, Results: s.results, Ratios: ratios}
+		Systems: systems, Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras}
 	return errors.Join(err, r.write(s.JSON))
 }

@@ -9,25 +9,32 @@ import (
 )
 
 // header names the columns of the table; --help explains them.
-var header = []string{"scenario", "system", "tasks/s", "min–max", "p50 µs", "p99 µs", "p99.9 µs",
-	"server µs/task", "bench µs/task", "RSS MB"}
+var header = []string{"scenario", "system", "tasks/s", "min–max", "MB/s", "p50 µs", "p99 µs", "p99.9 µs", "max µs",
+	"server µs/task", "allocs/task", "bench µs/task", "RSS MB"}
 
-// leftColumns is how many columns are aligned to the left.
+// leftColumns is how many columns of the first two tables are aligned to the
+// left.
 const leftColumns = 2
 
 // busy is the share of its threads' time from which on the bench is what
 // limits tasks a second.
 const busy = 0.9
 
-// writeReport prints the table, then the ratios and what to know about them.
-func writeReport(w io.Writer, results []result, ratios []ratio) error {
+// writeReport prints the table, then the ratios, the figures without a column,
+// and what to know about all of them.
+func writeReport(w io.Writer, results []result, ratios []ratio, more []extras, scenarios []scenario) error {
 	var b strings.Builder
-	rows := [][]string{header}
-	for _, r := range results {
-		rows = append(rows, row(r))
+	if len(results) > 0 {
+		rows := [][]string{header}
+		for _, r := range results {
+			rows = append(rows, row(r))
+		}
+		align(&b, rows, leftColumns)
 	}
-	align(&b, rows)
 	writeRatios(&b, ratios)
+	writeExtras(&b, more)
+	writeFlags(&b, scenarios)
+	writePaces(&b, results)
 	writeNotes(&b, results)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -35,18 +42,23 @@ func writeReport(w io.Writer, results []result, ratios []ratio) error {
 
 // row is a result's line in the table.
 func row(r result) []string {
-	tasks := r.of(rate)
+	tasks, allocations := r.of(rate), "–"
+	if a, known := r.allocations(); known {
+		allocations = fmt.Sprintf("%.3f", a.Median)
+	}
 	return []string{r.Scenario, r.System,
 		thousands(tasks.Median), compact(tasks.Min) + "–" + compact(tasks.Max),
-		thousands(r.of(p50).Median), thousands(r.of(p99).Median), thousands(r.of(p999).Median),
-		known("%.2f", r.of(serverCPU).Median),
+		known("%.1f", r.of(func(r round) float64 { return r.Bytes }).Median/1e6),
+		thousands(r.of(p50).Median), thousands(r.of(p99).Median), thousands(r.of(p999).Median), thousands(r.of(longest).Median),
+		known("%.2f", r.of(serverCPU).Median), allocations,
 		known("%.2f", r.of(func(r round) float64 { return r.GeneratorCPU }).Median),
 		known("%.1f", r.of(func(r round) float64 { return r.RSS }).Median/1e6),
 	}
 }
 
-// align writes rows in columns as wide as their widest cell.
-func align(b *strings.Builder, rows [][]string) {
+// align writes rows in columns as wide as their widest cell, the first of them
+// aligned to the left.
+func align(b *strings.Builder, rows [][]string, left int) {
 	widths := make([]int, len(rows[0]))
 	for _, cells := range rows {
 		for i, cell := range cells {
@@ -57,7 +69,7 @@ func align(b *strings.Builder, rows [][]string) {
 		var line strings.Builder
 		for i, cell := range cells {
 			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i < leftColumns {
+			if i < left {
 				line.WriteString(cell + gap + "  ")
 			} else {
 				line.WriteString(gap + cell + "  ")
@@ -88,7 +100,7 @@ func writeRatios(b *strings.Builder, ratios []ratio) {
 		}
 	}
 	b.WriteString("\n")
-	align(b, rows)
+	align(b, rows, leftColumns)
 }
 
 // disturbed is the share of the machine that other processes may have before

@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"workman/footprint"
 	"workman/reactor"
 )
 
@@ -58,6 +59,7 @@ func run(o options) error {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer footprint.Watch(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
 	s, err := reactor.Listen(cfg)
 	if err != nil {
 		return err

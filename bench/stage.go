@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// The kinds of scenarios that are more than a load.
+const (
+	idleKind      = "idle"      // connections that do nothing
+	pendingKind   = "pending"   // a load while tasks wait that nobody takes
+	schedulesKind = "schedules" // a load while schedules wait
+	dueKind       = "due"       // schedules that come due
+)
+
+// stage is a scenario on a target, to be measured once.
+type stage struct {
+	sc      scenario
+	target  *target
+	threads int
+	pace    pace
+	label   string
+	show    *progress
+}
+
+// found is what a stage has measured.
+type found struct {
+	entries []entry
+	extras  []extra
+}
+
+// extra is a figure that has no column in the table.
+type extra struct {
+	Name  string  `json:"name"`
+	Unit  string  `json:"unit,omitempty"`
+	Value float64 `json:"value"`
+}
+
+// run measures.
+func (g stage) run(ctx context.Context) (found, error) {
+	switch g.sc.Kind {
+	case idleKind:
+		return g.idleAlone(ctx)
+	case pendingKind:
+		return g.besides(ctx, g.fillPending)
+	case schedulesKind:
+		return g.besides(ctx, g.fillSchedules)
+	case dueKind:
+		return g.comeDue(ctx)
+	}
+	entries, err := g.load(ctx, g.sc.Name)
+	return found{entries: entries}, err
+}
+
+// load measures the load alone. Its rows begin with a name.
+func (g stage) load(ctx context.Context, name string) ([]entry, error) {
+	sc := g.sc
+	sc.Name = name
+	return runRound(ctx, sc, g.target, g.threads, g.pace, g.label, g.show)
+}
+
+// besides measures the load on an empty server, then while the server holds
+// what fill brings.
+func (g stage) besides(ctx context.Context, fill func(context.Context) ([]extra, func(), error)) (found, error) {
+	var empty []entry
+	var err error
+	if g.sc.Point == nil { // a sweep has a point for it
+		empty, err = g.load(ctx, g.sc.Name+": empty")
+	}
+	if err != nil {
+		return found{}, err
+	}
+	if g.sc.Count == 0 {
+		full, err := g.load(ctx, g.sc.Name)
+		return found{entries: full}, err
+	}
+	before, err := g.look(ctx)
+	if err != nil {
+		return found{}, err
+	}
+	extras, release, err := fill(ctx)
+	if err != nil {
+		return found{}, g.target.server.explain(err)
+	}
+	defer release()
+	after, err := g.look(ctx)
+	if err != nil {
+		return found{}, err
+	}
+	full, err := g.load(ctx, g.sc.Name)
+	what := map[string]string{pendingKind: "waiting task", schedulesKind: "schedule"}[g.sc.Kind]
+	extras = append(extras, before.each(what, after, g.sc.Count, bodyLen)...)
+	return found{slices.Concat(empty, full), extras}, err
+}
+
+// memory is what a server holds.
+type memory struct {
+	rss  int64
+	held int64 // heap and stacks in use; 0: it does not tell
+}
+
+// look reads what the server holds now.
+func (g stage) look(ctx context.Context) (m memory, err error) {
+	f, known, err := g.target.footprint(ctx)
+	if err != nil {
+		return m, err
+	}
+	if known {
+		m.held = f.held
+	}
+	m.rss, err = readRSS(g.target.pid)
+	return m, err
+}
+
+// each is how much more memory there is for each of n things, beyond what they
+// carry.
+func (m memory) each(thing string, after memory, n, carried int) (all []extra) {
+	name := "memory a " + thing
+	if carried > 0 {
+		name += fmt.Sprintf(", beyond %d bytes of options", carried)
+	}
+	each := func(now, before int64) float64 { return float64(now-before)/float64(n) - float64(carried) }
+	all = append(all, extra{name, "bytes of RSS", each(after.rss, m.rss)})
+	if m.held > 0 && after.held > 0 {
+		all = append(all, extra{name, "bytes of heap and stacks", each(after.held, m.held)})
+	}
+	return all
+}
