@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 
 	"workman/dispatch"
@@ -36,10 +37,14 @@ const templateWords = 32 // longer messages are decoded each time: it costs less
 // fits reports whether a message of the right length has the layout. Bytes between b's length and its capacity may be
 // looked at, but never matter.
 func (t *template) fits(b []byte) bool {
+	n := (len(b) + 7) &^ 7
+	if n > cap(b) {
+		return t.fitsCopy(b)
+	}
+	b = b[:n]
 	var wrong uint64
-	for k := range t.words[:(len(b)+7)/8] {
-		w := &t.words[k]
-		x := load8(b, 8*k)
+	for k := range t.words[:n/8] {
+		w, x := &t.words[k], binary.LittleEndian.Uint64(b[8*k:8*k+8])
 		wrong |= (x ^ w.same) & w.where
 		if w.digit != 0 {
 			wrong |= digitsNot(x) & w.digit
@@ -49,6 +54,14 @@ func (t *template) fits(b []byte) bool {
 		}
 	}
 	return wrong == 0
+}
+
+// fitsCopy is fits for a message behind which there is not enough to look at.
+//
+//go:noinline
+func (t *template) fitsCopy(b []byte) bool {
+	var copied [8 * templateWords]byte
+	return t.fits(copied[:copy(copied[:], b)])
 }
 
 // digitsNot and textNot have the high bit of exactly the bytes that are no ASCII digits, and no plain text. Unlike
