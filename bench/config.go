@@ -25,6 +25,7 @@ type config struct {
 	Relay      bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
 	Peers      []string `help:"Measure other systems too, in turns, by name: ${peers}; all; or installed for those found on this machine." placeholder:"NAME"`
 	Pin        bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
+	Spin       bool     `help:"Poll the sockets without ever sleeping, so that no server is charged for waking the bench, which on a virtual machine is dear. It wants a core for itself (--pin); s1, which shares one, sleeps on. bench µs/task is then all of its time."`
 	Threads    int      `help:"How many threads play the clients." default:"1"`
 	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
 	JSON       string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
@@ -84,6 +85,7 @@ func (c config) scenarios() ([]scenario, error) {
 		if sc.Beside == nil && sc.Kind == "" {
 			sc.Rate = c.Rate
 		}
+		sc.Spin = c.Spin && sc.Kind == "" && !sc.SameCore
 		if sc.Kind != idleKind || c.Idle > 0 {
 			sc.Idle = c.Idle
 		}

@@ -27,6 +27,7 @@ func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 			f.close()
 			return nil, err
 		}
+		l.spins = sc.Spin
 		f.loops = append(f.loops, l)
 	}
 	if err := f.connect(sc, t); err != nil {

@@ -56,6 +56,7 @@ type loop struct {
 	ledgers []*ledger // one for each part of the scenario
 	paced   []pacedPeer
 	phase   *atomic.Int32
+	spins   bool // it never sleeps
 	epoch   time.Time
 
 	// what others may read while the loop runs
@@ -102,6 +103,9 @@ func (l *loop) run() error {
 	}
 	for {
 		wait := maxWait
+		if l.spins {
+			wait = 0
+		}
 		if len(l.paced) > 0 {
 			wait = l.patience()
 		}

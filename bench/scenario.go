@@ -23,6 +23,7 @@ type scenario struct {
 	Payload payload `json:"payload"`         // the zero one, or over WebSocket any
 	Names   int     `json:"names"`           // different task names, with a payload; 0: one
 	Idle    int     `json:"idle,omitempty"`  // WebSockets beside, that do nothing
+	Spin    bool    `json:"spin,omitempty"`  // the bench never sleeps: --spin
 	Count   int     `json:"count,omitempty"` // what the kind is about: tasks that wait, or schedules
 	Point   *point  `json:"point,omitempty"` // if it is one of a sweep
 
