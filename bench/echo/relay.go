@@ -24,6 +24,7 @@ type relay struct {
 	producers []*protocol.Session
 	ready     fifo[*protocol.Session] // a worker for each GetTask that has no task yet
 	waiting   fifo[task]              // tasks that have no worker yet
+	spare     []task                  // for tasks to come
 }
 
 // fifo is a queue that does not allocate at steady state.
@@ -110,6 +111,7 @@ func (r *relay) Message(s *protocol.Session, base []byte, at dispatch.Span, _ bo
 		case bytes.HasPrefix(p, []byte(`{"action":"Get`)):
 			if t, ok := r.waiting.pop(); ok {
 				send(s, t.options, t.nonce)
+				r.spare = append(r.spare, t)
 			} else {
 				r.ready.push(s)
 			}
@@ -128,13 +130,21 @@ func (r *relay) pass(options, token []byte) {
 	for {
 		w, ok := r.ready.pop()
 		if !ok {
-			r.waiting.push(task{bytes.Clone(options), bytes.Clone(token)})
+			r.waiting.push(r.keep(options, token))
 			return
 		}
 		if send(w, options, token) {
 			return
 		}
 	}
+}
+
+// keep copies a task, into one that is not needed any more if there is one.
+func (r *relay) keep(options, token []byte) (t task) {
+	if n := len(r.spare); n > 0 {
+		t, r.spare = r.spare[n-1], r.spare[:n-1]
+	}
+	return task{append(t.options[:0], options...), append(t.nonce[:0], token...)}
 }
 
 // send writes a task to a worker; false if it has gone.
