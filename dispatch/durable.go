@@ -80,7 +80,7 @@ func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 	for _, p := range d.durable.parked[d.durable.first:] {
 		if p.effect.Kind == Scheduled {
 			if t := d.tasks.find(p.effect.Token, scheduled); t != nil {
-				d.wheel.Cancel(t.timer)
+				d.wheel.Cancel(t.timer())
 				d.forget(p.effect.Token.Slot, t)
 			}
 		}

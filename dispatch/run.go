@@ -83,7 +83,7 @@ const taskMessage = 64
 
 // handOut gives a task that is in no list to a worker that is ready.
 func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batch) {
-	t.state, t.holder, t.secret = leased, w.conn, d.random.Uint64()
+	t.state, t.with, t.secret = leased, uint64(w.conn), d.random.Uint64()
 	w.inHand.push(&d.tasks, slot, t)
 	w.leased++
 	n.leased++
@@ -105,7 +105,7 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 // result takes a worker's answer, if it is to a task that this worker holds, and passes it on.
 func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
 	t := d.tasks.find(ev.Token, leased)
-	if t == nil || t.holder != from {
+	if t == nil || t.holder() != from {
 		d.stats.BadResults++
 		if ev.Count > 0 {
 			d.credit(d.worker(from), ev.Count, out)
@@ -166,7 +166,7 @@ func (d *Dispatcher) stop(out *Batch) {
 			d.names.all[t.name].queue = queue{} // each of its tasks comes by
 			d.stats.Queued--
 		case leased:
-			d.release(d.peer(t.holder).worker, t)
+			d.release(d.peer(t.holder()).worker, t)
 		default:
 			continue
 		}

@@ -26,13 +26,16 @@ type task struct {
 	data       block  // the nonce, then the options
 	from       Conn   // who waits for the answer; 0: nobody
 	seq        uint64 // which of the waiting connection's requests it is
-	holder     Conn   // leased: the worker
+	with       uint64 // leased: the worker, a Conn. scheduled: the Timer
 	secret     uint64 // leased: of the nonce. scheduled: of the id
 	place      uint64 // queued, leased: its place in line, for as long as it lives
-	timer      schedule.Timer
 	state      state
 	losses     uint8 // workers lost with it in hand
 }
+
+func (t *task) holder() Conn { return Conn(t.with) }
+
+func (t *task) timer() schedule.Timer { return schedule.Timer(t.with) }
 
 const taskPage = 4096 // tasks a page
 

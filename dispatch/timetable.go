@@ -33,7 +33,8 @@ func (d *Dispatcher) schedule(now Now, from Conn, ev *Event, base []byte, out *B
 		out.Effects = append(out.Effects, promise)
 	}
 	d.follow(now)
-	t.timer, _ = d.wheel.Add(ev.At, slot)
+	timer, _ := d.wheel.Add(ev.At, slot)
+	t.with = uint64(timer)
 }
 
 // unschedule forgets a schedule, if it is there and has not come due.
@@ -64,7 +65,7 @@ func (d *Dispatcher) unschedule(from Conn, ev *Event, base []byte, out *Batch) {
 		d.record(Record{Kind: RecordRemoved, Token: ev.Token}, out)
 	}
 	if t != nil {
-		d.wheel.Cancel(t.timer)
+		d.wheel.Cancel(t.timer())
 		d.forget(ev.Token.Slot, t)
 	}
 }
@@ -84,7 +85,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		if d.cfg.Durable && !d.durable.failed {
 			d.record(Record{Kind: RecordRemoved, Token: Token{Slot: slot, Secret: t.secret}}, out)
 		}
-		t.timer, t.secret = 0, 0
+		t.with, t.secret = 0, 0
 		d.stats.Fired++
 		d.enqueue(slot, t, out)
 	}

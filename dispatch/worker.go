@@ -125,7 +125,7 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 	})
 	for _, slot := range d.lost {
 		t := d.tasks.at(slot)
-		t.next, t.prev, t.holder, t.secret = 0, 0, 0, 0
+		t.next, t.prev, t.with, t.secret = 0, 0, 0, 0
 		n := d.names.all[t.name]
 		n.leased--
 		d.stats.Leased--
