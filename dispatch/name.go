@@ -1,5 +1,7 @@
 package dispatch
 
+import "encoding/binary"
+
 // name is a task name that somebody uses: a worker that registered it, or a task that bears it. It goes when the last
 // of them does.
 type name struct {
@@ -21,7 +23,8 @@ type names struct {
 	all    []*name
 	spare  []uint32
 	index  map[string]uint32
-	oldest uint32 // of the names that have workers
+	recent [recentNames]uint32 // numbers, by a few bits of the text: where most are found without the map
+	oldest uint32              // of the names that have workers
 	newest uint32
 }
 
@@ -32,7 +35,30 @@ func (ns *names) find(text []byte, hint uint32) uint32 {
 			return hint
 		}
 	}
-	return ns.index[string(text)]
+	recent := &ns.recent[recentOf(text)]
+	if num := *recent; num != 0 {
+		if n := ns.all[num]; n != nil && string(n.text) == string(text) {
+			return num
+		}
+	}
+	num := ns.index[string(text)]
+	*recent = num
+	return num
+}
+
+const recentNames = 4096
+
+// recentOf is where a name's number may stand: names of a family differ in their last bytes.
+func recentOf(text []byte) uint64 {
+	var x uint64
+	if n := len(text); n >= 8 {
+		x = binary.LittleEndian.Uint64(text[n-8:])
+	} else {
+		for _, c := range text {
+			x = x<<8 | uint64(c)
+		}
+	}
+	return (x + uint64(len(text))) * 0x9e3779b97f4a7c15 >> (64 - 12)
 }
 
 // add makes a name known; its first reference is the caller's to count.

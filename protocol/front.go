@@ -6,7 +6,7 @@ import (
 
 // The endpoints of WebSocket sessions, kept in Session.Tag, beside the flag that a session does not read its output.
 const (
-	tagProducer uint32 = 1
+	tagProducer uint32 = 1 // and the lowest bit tells the two apart
 	tagWorker   uint32 = 2
 	tagEndpoint uint32 = 3
 	tagStrike   uint32 = 1 << 8 // one invalid message; the bits of tagStrikes count those in a row

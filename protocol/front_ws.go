@@ -48,9 +48,8 @@ func (f *Front) message(s *Session, base []byte, at dispatch.Span, text bool) {
 		s.Close(ws.StatusInvalidFramePayloadData, "a text message must be UTF-8")
 		return
 	}
-	if err == nil && s.Tag&tagMisses != tagMisses {
+	if err == nil && s.Tag&tagMisses != tagMisses && f.known.learn(s, base, at, &f.msg) {
 		s.Tag += tagMiss
-		f.known.learn(s, base, at, &f.msg)
 	}
 	if s.Tag&tagEndpoint == tagWorker {
 		f.worker(s, base, err)

@@ -183,11 +183,13 @@ func fill(classes, text []byte) {
 	}
 }
 
-// templates are those of one event loop. Its sessions share them, since many clients are the same program: a session
-// holds only the numbers of the two that it may need next, in its Memo. Number 0 is none.
+// templates are those of one event loop. Its sessions share them, since many clients are the same program: a session holds
+// only the numbers of the two that it may need next, in its Memo, and messages of other lengths are looked up by that.
+// Number 0 is none.
 type templates struct {
-	all  [32]template
-	last uint8 // learned
+	all      [32]template
+	last     uint8 // learned
+	byLength [2][8*templateWords + 1]uint8
 }
 
 // none is a length that no message has: that of template 0.
@@ -211,18 +213,25 @@ func (ts *templates) find(s *Session, b []byte) *template {
 	if t := &ts.all[second]; int(t.length) == len(b) && t.fits(b) {
 		return t
 	}
+	if len(b) > 8*templateWords {
+		return nil
+	}
+	if t := &ts.all[ts.byLength[s.Tag&1][len(b)]]; int(t.length) == len(b) && t.fits(b) {
+		return t
+	}
 	return nil
 }
 
-// learn has a session expect messages like this one, which was decoded to d.
-func (ts *templates) learn(s *Session, base []byte, at dispatch.Span, d *Message) {
+// learn has a session expect messages like this one, which was decoded to d. It reports false if that is of a kind that
+// has no template.
+func (ts *templates) learn(s *Session, base []byte, at dispatch.Span, d *Message) bool {
 	var t template
 	d2 := *d
 	for _, sp := range []*dispatch.Span{&d2.Name, &d2.Nonce, &d2.NonceText, &d2.Options, &d2.Result} {
 		*sp = moved(*sp, -at.Off)
 	}
 	if !t.learn(at.Of(base), &d2) || (t.event.Kind == dispatch.RunTask) != (s.Tag&tagEndpoint == tagProducer) {
-		return
+		return false
 	}
 	k := 1
 	for k < len(ts.all) && ts.all[k] != t {
@@ -233,9 +242,11 @@ func (ts *templates) learn(s *Session, base []byte, at dispatch.Span, d *Message
 		k = int(ts.last)
 		ts.all[k] = t
 	}
+	ts.byLength[s.Tag&1][at.Len] = uint8(k)
 	if s.Memo[0] != 0 && s.Memo[1] == 0 {
 		s.Memo[1] = uint8(k)
 	} else {
 		s.Memo[0] = uint8(k)
 	}
+	return true
 }
