@@ -38,7 +38,7 @@ var chartColumns = []chartColumn{
 // draw draws what --svg asks for.
 func (s *suite) draw() error {
 	m := thisMachine()
-	below := fmt.Sprintf("%s, %d cores, Linux %s, %s. Medians of %d rounds, with minimum and maximum.", m.CPU, m.Cores, m.Kernel, m.Go, s.Rounds)
+	below := fmt.Sprintf("%s, %d cores, %s. Medians of %d rounds, with minimum and maximum.", m.CPU, m.Cores, m.Go, s.Rounds)
 	if s.Sweep != "" {
 		return drawSweep(s.SVG, s.Sweep, below, s.scenarios, s.results)
 	}
