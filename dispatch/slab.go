@@ -8,7 +8,8 @@ import "math/bits"
 // of a block is idle. What is larger than the largest size gets a page of its own.
 //
 // A page whose blocks are all free is given back to the runtime, but for one of each size, while the budget lasts: a
-// queue that swings about empty does not allocate a page at each swing.
+// queue that swings about empty does not allocate a page at each swing. While there are pages of their own, up to 1 MiB of
+// such as are not needed any more wait for the next ones of their size.
 //
 // Pages are known by a number from 1, so that 0 is none.
 type slab struct {
@@ -19,6 +20,9 @@ type slab struct {
 	part    [slabSizes]uint32 // the first page of a size with a free block
 	reserve [slabSizes]uint32 // the page of a size that is wholly free, if there is one
 	later   []block           // freed, but still readable until settle
+	idle    [][]byte          // what pages of their own were made of, for the next ones
+	idling  int               // bytes of them, which count as held
+	large   int               // pages of their own
 }
 
 type slabPage struct {
@@ -39,6 +43,7 @@ const (
 	slabPageSize = 64 << 10
 	slabLargest  = 8 << 10
 	slabSizes    = 17 // 32, 48, 64, … 8192
+	slabIdle     = 1 << 20
 )
 
 // slabClass is the index of the smallest size that holds n bytes; n is at most slabLargest.
@@ -137,6 +142,7 @@ func (s *slab) takeLarge(n int) (block, *slabPage) {
 	if num == 0 {
 		return block{}, nil
 	}
+	s.large++
 	return block{num, 0}, &s.pages[num-1]
 }
 
@@ -144,6 +150,9 @@ func (s *slab) give(b block) {
 	p := &s.pages[b.page-1]
 	if p.class < 0 {
 		s.drop(b.page)
+		if s.large--; s.large == 0 {
+			s.dropIdle()
+		}
 		return
 	}
 	putLE32(p.buf[b.off:], p.free)
@@ -163,8 +172,16 @@ func (s *slab) give(b block) {
 	s.drop(b.page)
 }
 
+// dropIdle gives back the idle buffers.
+func (s *slab) dropIdle() {
+	s.held -= int64(s.idling)
+	s.budget.Note(-int64(s.idling))
+	s.idle, s.idling = nil, 0
+}
+
 // dropReserves gives back the pages that nothing is in.
 func (s *slab) dropReserves() {
+	s.dropIdle()
 	for class, num := range s.reserve {
 		if num != 0 {
 			s.reserve[class] = 0
@@ -176,13 +193,17 @@ func (s *slab) dropReserves() {
 
 // grow makes a page and returns its number, or 0 if the budget forbids it.
 func (s *slab) grow(size, class int) uint32 {
-	if !s.budget.Take(int64(size)) {
-		if s.dropReserves(); !s.budget.Take(int64(size)) {
-			return 0
+	buf := s.wake(size)
+	if buf == nil {
+		if !s.budget.Take(int64(size)) {
+			if s.dropReserves(); !s.budget.Take(int64(size)) {
+				return 0
+			}
 		}
+		s.held += int64(size)
+		buf = make([]byte, size)
 	}
-	s.held += int64(size)
-	p := slabPage{buf: make([]byte, size), class: int8(class), used: 0}
+	p := slabPage{buf: buf, class: int8(class)}
 	if class >= 0 {
 		p.size = slabSize(class)
 	}
@@ -196,10 +217,29 @@ func (s *slab) grow(size, class int) uint32 {
 	return uint32(len(s.pages))
 }
 
+// wake returns an idle buffer of just that size, or nil.
+func (s *slab) wake(size int) []byte {
+	for i, buf := range s.idle {
+		if len(buf) == size {
+			last := len(s.idle) - 1
+			s.idle[i], s.idle[last] = s.idle[last], nil
+			s.idle = s.idle[:last]
+			s.idling -= size
+			return buf
+		}
+	}
+	return nil
+}
+
 func (s *slab) drop(num uint32) {
-	n := int64(len(s.pages[num-1].buf))
-	s.held -= n
-	s.budget.Note(-n)
+	p := &s.pages[num-1]
+	if n := len(p.buf); p.class < 0 && s.idling+n <= slabIdle {
+		s.idle = append(s.idle, p.buf)
+		s.idling += n
+	} else {
+		s.held -= int64(n)
+		s.budget.Note(-int64(n))
+	}
 	s.pages[num-1] = slabPage{}
 	s.spare = append(s.spare, num)
 }
