@@ -96,3 +96,30 @@ func SetRetry(d time.Duration) func() {
 	retryAfter = d
 	return func() { retryAfter = old }
 }
+
+// SegmentIn is the number of the segment in a slot of the journal.
+func SegmentIn(fs vfs.FS, dir, path string) (uint64, error) {
+	root := fs.PathJoin(dir, storeName)
+	id, size, err := readFormat(fs, root)
+	if err != nil {
+		return 0, err
+	}
+	j := &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size}
+	return j.identify(fs.PathBase(path))
+}
+
+// Unapplied is how many sealed segments Pebble does not have yet.
+func Unapplied(s *Store) int {
+	s.readers.RLock()
+	defer s.readers.RUnlock()
+	return len(s.memtables) - 1
+}
+
+// Operation is the first of ops.
+func Operation(ops []byte) (key, value []byte, isDelete bool, size int) {
+	op, n, err := parse(ops)
+	if err != nil {
+		panic(err)
+	}
+	return op.key, op.value, op.delete, n
+}

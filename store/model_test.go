@@ -140,7 +140,11 @@ func (m *models) verify(s *store.Store, told, appended int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := 0
+	return m.compare(got, told, appended)
+}
+
+// compare is verify for what was read of a store.
+func (m *models) compare(got model, told, appended int) (n int, err error) {
 	if text, ok := got[string(rune(store.Due))+string(counter)]; ok {
 		if n, err = strconv.Atoi(text); err != nil {
 			return 0, fmt.Errorf("%w: it says it is at %q", errWrong, text)
@@ -251,7 +255,7 @@ func dump(t testing.TB, fs vfs.FS, at string) files {
 // restore makes a file system of files.
 func (f files) restore(t testing.TB) *vfs.MemFS {
 	t.Helper()
-	fs := vfs.NewMem()
+	fs := vfs.NewCrashableMem()
 	for name := range f {
 		if err := fs.MkdirAll(fs.PathDir(name), 0o700); err != nil {
 			t.Fatal(err)

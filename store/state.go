@@ -38,9 +38,9 @@ func stateOptions(fs vfs.FS, cfg *Config, fail func(error)) *pebble.Options {
 		BytesPerSync:       512 << 10,
 		Logger:             pebbleLog{cfg, fail},
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { cfg.Log.Error("the store's tables cannot be written", "error", err) },
+			BackgroundError: func(err error) { cfg.Log.Error("the store's tables cannot be written", "error", err.Error()) },
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				cfg.Log.Error("a table of the store is damaged", "file", info.Path, "error", info.Details)
+				cfg.Log.Error("a table of the store is damaged", "file", info.Path, "error", info.Details.Error())
 			},
 		},
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if writeUntilKilled() {
+	if writeUntilKilled() || writeUntilFatal() {
 		return
 	}
 	goleak.VerifyTestMain(m)
