@@ -186,6 +186,54 @@ func TestEveryLengthCut(t *testing.T) {
 	}
 }
 
+// TestEveryPageLost fills each page with zeros, and with what another segment had in its place. Only the last frame's may
+// be taken for one that was never written.
+func TestEveryPageLost(t *testing.T) {
+	d := makeDamageable(t, 20<<10)
+	fs := d.files.restore(t)
+	last, from, to, err := store.FrameAt(fs, dir, d.applied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusals := 0
+	for i, name := range d.journal() {
+		f, err := fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := d.files[d.journal()[(i+1)%len(d.journal())]]
+		for at := 0; at < len(other); at += 4096 {
+			for what, contents := range map[string][]byte{"zeros": make([]byte, 4096), "another's": other[at : at+4096]} {
+				f.WriteAt(contents, int64(at))
+				frames, err := store.ReadJournal(fs, dir, d.applied)
+				if name == last && at >= from && at < to && err == nil && len(frames) == len(d.frames)-1 {
+					continue
+				}
+				refused, wrong := judge(frames, err, d.frames)
+				if wrong != nil {
+					t.Errorf("%s, page at %d, %s: %v", name, at, what, wrong)
+				}
+				if refused {
+					refusals++
+				}
+			}
+			f.WriteAt(d.files[name][at:at+4096], int64(at))
+		}
+		for at := 0; at < len(other); at += 4096 { // and all from a page on
+			f.WriteAt(make([]byte, len(other)-at), int64(at))
+			frames, err := store.ReadJournal(fs, dir, d.applied)
+			if _, wrong := judge(frames, err, d.frames); wrong != nil && name != last {
+				t.Errorf("%s, from %d on: %v", name, at, wrong)
+			}
+			f.WriteAt(d.files[name][at:], int64(at))
+		}
+		f.Close()
+	}
+	if refusals < 20 {
+		t.Errorf("only %d were refused", refusals)
+	}
+}
+
 // TestEveryPrefixOfTheLastWrite keeps every prefix of a last write, over zeros and over what was there before, and many
 // selections of its sectors: none of that is damage, and the write is there whole or not at all.
 func TestEveryPrefixOfTheLastWrite(t *testing.T) {
@@ -259,6 +307,52 @@ func TestEveryPrefixOfTheLastWrite(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("the write was never there whole")
+	}
+}
+
+// TestForgedFrame stores a value that is made of frames, as somebody might who knows where it will lie, and loses the
+// beginning of the write: what is in a value never counts as a frame.
+func TestForgedFrame(t *testing.T) {
+	fs := makeSmall(t).files.restore(t)
+	closeStore(t, open(t, small(fs)))
+	s := open(t, small(fs))
+	var b store.Batch
+	b.Put(store.Runs, []byte("forged"), nil)
+	value := make([]byte, 20<<10)
+	for page := 4096; page < len(value); page += 4096 {
+		at := page/512*508 - 32 - b.Len() - 2 // the length of the value takes two bytes more
+		copy(value[at:], store.Forge(store.Current(s), 7))
+	}
+	b.Reset()
+	b.Put(store.Runs, []byte("forged"), value)
+	n, err := s.Append(&b)
+	if err == nil {
+		err = s.Wait(n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := copyOf(fs)
+	closeStore(t, s)
+	applied, err := store.Applied(copyOf(image), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot, from, _, err := store.FrameAt(image, dir, applied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if forged := store.Forge(store.Current(s), 7); !bytes.HasPrefix(read(image, slot)[from+4096:], forged) {
+		t.Fatal("no frame was forged")
+	}
+	f, err := image.OpenReadWrite(slot, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.WriteAt(make([]byte, 512), int64(from))
+	if _, err := store.ReadJournal(image, dir, applied); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -123,3 +123,11 @@ func Operation(ops []byte) (key, value []byte, isDelete bool, size int) {
 	}
 	return op.key, op.value, op.delete, n
 }
+
+// Forge makes the head of a frame.
+func Forge(segment, number uint64) []byte {
+	return head{kind: data, segment: segment, number: number}.append(nil)
+}
+
+// Current is the number of the segment that is being written.
+func Current(s *Store) uint64 { return s.journal.current.number }
