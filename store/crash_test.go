@@ -26,6 +26,7 @@ var (
 type cut struct {
 	mu     sync.Mutex
 	disk   *vfs.MemFS
+	links  sync.Mutex // MemFS.Link and MemFS.CrashClone at once never end
 	rng    *rand.Rand
 	after  int // operations that change something
 	before func() (told int)
@@ -52,6 +53,8 @@ func (c *cut) MaybeError(op errorfs.Op) error {
 
 func (c *cut) take(op errorfs.Op) {
 	defer close(c.done)
+	c.links.Lock()
+	defer c.links.Unlock()
 	c.told = c.before()
 	kept := []int{0, 50, 90, 100}[c.rng.IntN(4)]
 	c.image = c.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: c.rng})
@@ -103,7 +106,16 @@ func read(fs vfs.FS, name string) []byte {
 // ordered makes names in Pebble's directory durable in the order in which they are made, as file systems with a journal do:
 // Pebble names its new MANIFEST in a second file without waiting for the first one's name. Our own directories get no
 // such favour.
-type ordered struct{ vfs.FS }
+type ordered struct {
+	vfs.FS
+	links *sync.Mutex
+}
+
+func (o ordered) Link(oldname, newname string) error {
+	o.links.Lock()
+	defer o.links.Unlock()
+	return o.FS.Link(oldname, newname)
+}
 
 func (o ordered) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := o.FS.Create(name, category)
@@ -163,7 +175,7 @@ func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int) (
 	tried.Store(int64(at))
 	c := &cut{disk: disk, rng: rand.New(rand.NewPCG(rng.Uint64(), 0)), after: after, done: make(chan struct{}),
 		before: func() int { return int(last.Load()) }, then: func() int { return int(tried.Load()) }}
-	cfg := small(errorfs.Wrap(ordered{disk}, c))
+	cfg := small(errorfs.Wrap(ordered{disk, &c.links}, c))
 	cfg.Told = func(n uint64, err error) {
 		if err != nil {
 			t.Error(err)
@@ -271,6 +283,7 @@ func TestJournalFails(t *testing.T) {
 		disk := vfs.NewCrashableMem()
 		b := &broken{after: 1 << 30, which: isJournal, err: errDisk}
 		cfg := small(errorfs.Wrap(disk, b))
+		cfg.FrameBytes = 1 // a frame a batch, so that more frames wait when one fails
 		var told, last atomic.Int64
 		cfg.Told = func(n uint64, err error) {
 			if err != nil {
@@ -336,7 +349,7 @@ func fillUntilRefused(t *testing.T, s *store.Store) int {
 	for n := 1; n < 5000; n++ {
 		fill(&b, n)
 		number, err := s.Append(&b)
-		if err == nil && n%4 == 0 { // so that more is gathered when the write fails
+		if err == nil && n%8 == 0 {
 			err = s.Wait(number)
 		}
 		if err != nil {

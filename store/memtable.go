@@ -16,7 +16,8 @@ type memtable struct {
 	segment uint64
 	slot    string
 	snapshot
-	newest map[uint64]uint32 // hash of a key → its newest entry, counted from 1
+	newest []uint32 // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
+	hashes int      // that are in it: at most half as many as there is room for
 }
 
 // snapshot is a memtable as it was at one moment.
@@ -31,6 +32,7 @@ type entry struct {
 	prefix uint64 // the first bytes of the key: most comparisons need no more
 	frame  uint32 // in which
 	at     uint32 // and where
+	hash   uint32 // of the key
 	older  uint32 // the entry with the same hash before it, counted from 1; 0 is none
 }
 
@@ -38,9 +40,6 @@ var seed = maphash.MakeSeed()
 
 // add takes the operations of one frame, which have been checked. It keeps the slice.
 func (m *memtable) add(ops []byte) {
-	if m.newest == nil {
-		m.newest = map[uint64]uint32{}
-	}
 	frame := uint32(len(m.frames))
 	m.frames = append(m.frames, ops)
 	for at := 0; at < len(ops); {
@@ -48,16 +47,47 @@ func (m *memtable) add(ops []byte) {
 		if err != nil {
 			panic("store: operations were not checked: " + err.Error())
 		}
-		h := maphash.Bytes(seed, op.key)
-		m.entries = append(m.entries, entry{prefixOf(op.key), frame, uint32(at), m.newest[h]})
-		m.newest[h] = uint32(len(m.entries))
+		e := entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at), hash: uint32(maphash.Bytes(seed, op.key))}
+		if 2*m.hashes >= len(m.newest) {
+			m.rehash(max(1024, 2*len(m.newest)))
+		}
+		place := m.find(e.hash)
+		if e.older = *place; e.older == 0 {
+			m.hashes++
+		}
+		m.entries = append(m.entries, e)
+		*place = uint32(len(m.entries))
 		at += n
+	}
+}
+
+// find is the place of a hash: where its newest entry is, or would be. There is always one.
+func (m *memtable) find(hash uint32) *uint32 {
+	mask := uint32(len(m.newest) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if n := m.newest[i]; n == 0 || m.entries[n-1].hash == hash {
+			return &m.newest[i]
+		}
+	}
+}
+
+// rehash makes room for twice as many hashes. The size is a power of two.
+func (m *memtable) rehash(size int) {
+	old := m.newest
+	m.newest = make([]uint32, size)
+	for _, n := range old {
+		if n != 0 {
+			*m.find(m.entries[n-1].hash) = n
+		}
 	}
 }
 
 // get finds the newest operation on a key.
 func (m *memtable) get(key []byte) (op operation, ok bool) {
-	for i := m.newest[maphash.Bytes(seed, key)]; i != 0; i = m.entries[i-1].older {
+	if len(m.newest) == 0 {
+		return op, false
+	}
+	for i := *m.find(uint32(maphash.Bytes(seed, key))); i != 0; i = m.entries[i-1].older {
 		if op := m.op(i - 1); bytes.Equal(op.key, key) {
 			return op, true
 		}
@@ -80,26 +110,77 @@ func (s *snapshot) sort() bool {
 	if done == len(s.entries) {
 		return false
 	}
-	fresh := make([]uint32, len(s.entries)-done)
-	for i := range fresh {
-		fresh[i] = uint32(done + i)
+	s.sorted = s.merge(s.sorted, s.byTable(done))
+	return true
+}
+
+// byTable sorts the entries from one number on. Their tables come first: within one, most come in order.
+func (s *snapshot) byTable(from int) []uint32 {
+	var ends [257]int // of each table's entries, one further on
+	for _, e := range s.entries[from:] {
+		ends[e.prefix>>56+1]++
 	}
-	slices.SortFunc(fresh, s.compare)
-	old := s.sorted
-	s.sorted = make([]uint32, 0, len(s.entries))
-	for len(old) > 0 && len(fresh) > 0 {
-		if s.compare(old[len(old)-1], fresh[0]) < 0 { // as it is with ascending ids
+	for i := 1; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	sorted := make([]uint32, len(s.entries)-from)
+	for i, e := range s.entries[from:] {
+		end := &ends[e.prefix>>56]
+		sorted[*end] = uint32(from + i)
+		*end++
+	}
+	begin := 0
+	for _, end := range ends[:256] {
+		s.sortPiles(sorted[begin:end])
+		begin = end
+	}
+	return sorted
+}
+
+// maxPiles is how many ascending sequences may be mixed for sortPiles to take them apart.
+const maxPiles = 16
+
+// sortPiles sorts entries that are a few ascending sequences mixed, as the keys of runs are that come, go on and end, in
+// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting.
+func (s *snapshot) sortPiles(all []uint32) {
+	var piles [][]uint32
+next:
+	for _, n := range all {
+		for i, p := range piles {
+			if s.compare(p[len(p)-1], n) < 0 {
+				piles[i] = append(p, n)
+				continue next
+			}
+		}
+		if len(piles) == maxPiles {
+			slices.SortFunc(all, s.compare)
+			return
+		}
+		piles = append(piles, []uint32{n})
+	}
+	for len(piles) > 1 {
+		piles = append(piles[2:], s.merge(piles[0], piles[1]))
+	}
+	if len(piles) == 1 {
+		copy(all, piles[0])
+	}
+}
+
+// merge makes one ascending sequence of two.
+func (s *snapshot) merge(a, b []uint32) []uint32 {
+	merged := make([]uint32, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
 			break
 		}
-		from := &old
-		if s.compare(fresh[0], old[0]) < 0 {
-			from = &fresh
+		from := &a
+		if s.compare(b[0], a[0]) < 0 {
+			from = &b
 		}
-		s.sorted = append(s.sorted, (*from)[0])
+		merged = append(merged, (*from)[0])
 		*from = (*from)[1:]
 	}
-	s.sorted = append(append(s.sorted, old...), fresh...)
-	return true
+	return append(append(merged, a...), b...)
 }
 
 // compare orders entries by key, and those of one key from the newest to the oldest.
