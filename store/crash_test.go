@@ -18,8 +18,16 @@ import (
 
 var (
 	crashSeed   = flag.Uint64("seed", 1, "of the power cuts")
-	crashRounds = flag.Int("rounds", 300, "power cuts")
+	crashRounds = flag.Int("rounds", fewer(300), "power cuts")
 )
+
+// fewer is a tenth with the race detector, which is ten times slower.
+func fewer(n int) int {
+	if raceEnabled {
+		return n / 10
+	}
+	return n
+}
 
 // cut is a power cut at one moment: it takes a copy of what a disk might hold then, and lets the process go on, so that
 // it can be closed. What was not synced is there or not, page by page; of the journal's last write, sector by sector.
@@ -279,7 +287,7 @@ var errDisk = errors.New("input/output error")
 // be written to the journal again, reads go on, and what was told is there after a restart.
 func TestJournalFails(t *testing.T) {
 	var m models
-	for after := 1; after < 400; after += 7 {
+	for after := 1; after < 400; after += 400 / fewer(60) {
 		disk := vfs.NewCrashableMem()
 		b := &broken{after: 1 << 30, which: isJournal, err: errDisk}
 		cfg := small(errorfs.Wrap(disk, b))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,7 +92,7 @@ func readFile(fs vfs.FS, name string, limit int64) ([]byte, error) {
 // exists reports whether there is a file or directory of that name.
 func exists(fs vfs.FS, name string) (bool, error) {
 	_, err := fs.Stat(name)
-	if os.IsNotExist(underlying(err)) {
+	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err

@@ -105,7 +105,7 @@ func createJournal(fs vfs.FS, root string, id storeID, cfg *Config) error {
 func readFormat(fs vfs.FS, root string) (id storeID, segmentBytes int, err error) {
 	name := fs.PathJoin(root, formatName)
 	text, err := readFile(fs, name, maxFormat)
-	if os.IsNotExist(underlying(err)) {
+	if errors.Is(err, os.ErrNotExist) {
 		return id, 0, damaged(name, "it is missing")
 	} else if err != nil {
 		return id, 0, fmt.Errorf("store: reading the format: %w", err)
@@ -127,15 +127,4 @@ func readFormat(fs vfs.FS, root string) (id storeID, segmentBytes int, err error
 		return id, 0, damaged(name, "its id is %q", hexID)
 	}
 	return id, segmentBytes, nil
-}
-
-// underlying is the error at the bottom, which is what os.IsNotExist wants.
-func underlying(err error) error {
-	for next := err; next != nil; next = errors.Unwrap(next) {
-		err = next
-		if _, ok := err.(*os.PathError); ok {
-			break
-		}
-	}
-	return err
 }

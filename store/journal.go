@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -23,8 +22,7 @@ type journal struct {
 	fs      vfs.FS
 	dir     string
 	id      storeID
-	size    int // of a segment
-	log     *slog.Logger
+	size    int         // of a segment
 	free    chan string // slots whose contents are not needed any more
 	names   []string    // of all slots, sorted
 	max     int         // slots there may be

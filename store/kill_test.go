@@ -19,7 +19,7 @@ import (
 
 const killEnv = "WORKMAN_STORE_WRITE" // a folder: the test binary writes into it until it is killed
 
-var kills = 50
+var kills = fewer(50)
 
 // TestKill kills a process that writes, with SIGKILL at a random moment, again and again on one folder, and accounts for
 // every batch that it was told is durable.

@@ -274,7 +274,7 @@ func (f files) write(t testing.TB, fs vfs.FS, name string, contents []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := file.Write(contents); err != nil {
+	if _, err := file.Write(bytes.Clone(contents)); err != nil { // it may change what it is given
 		t.Fatal(err)
 	}
 	file.Close()

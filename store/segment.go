@@ -87,6 +87,7 @@ func createSlot(fs vfs.FS, dir, name string, size int) error {
 	}
 	zeros := make([]byte, min(size, 1<<20))
 	for done := 0; done < size && err == nil; done += len(zeros) {
+		clear(zeros) // Write may change what it is given
 		_, err = f.Write(zeros[:min(len(zeros), size-done)])
 		if err == nil {
 			err = f.SyncData() // piece by piece, so that no commit waits behind all of it

@@ -81,7 +81,7 @@ func (s *Store) open(dir string) error {
 	if s.state, applied, err = openState(fs, root, id, &s.cfg, s.broke); err != nil {
 		return err
 	}
-	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, log: s.cfg.Log}
+	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments}
 	return s.recover(applied)
 }
 
