@@ -35,6 +35,7 @@ var rooms = map[string]room{
 	"protocol/conformance": {},
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
+	"store":                {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// step is what the committer tells the teller, in order: a frame is durable, a segment is sealed and another begun, or
+// it is over.
+type step struct {
+	ops  []byte
+	last uint64
+	next *memtable // the new segment's, instead
+	err  error     // or why there is no more
+}
+
+var errStopped = errors.New("store: stopped")
+
+// commit is the committer: it writes what has gathered, one frame after the other.
+func (s *Store) commit() {
+	defer close(s.written)
+	for {
+		c, ok := s.take()
+		if !ok {
+			return
+		}
+		if err := s.write(c.ops); err != nil {
+			s.written <- step{err: err}
+			return
+		}
+		s.written <- step{ops: c.ops, last: c.last}
+	}
+}
+
+// take waits for batches. It reports false when there will be no more.
+func (s *Store) take() (c chunk, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.gathered) == 0 {
+		if s.closing || s.failure != nil {
+			return c, false
+		}
+		s.work.Wait()
+	}
+	c = s.gathered[0]
+	s.gathered[0] = chunk{}
+	s.gathered = s.gathered[1:]
+	return c, true
+}
+
+// write makes a frame of operations durable.
+func (s *Store) write(ops []byte) error {
+	j := s.journal
+	if !j.current.fits(len(ops)) {
+		if err := s.roll(); err != nil {
+			return err
+		}
+	}
+	return j.current.write(data, ops)
+}
+
+// roll goes on in the next segment, as soon as a slot is free.
+func (s *Store) roll() error {
+	var slot string
+	select {
+	case slot = <-s.journal.free:
+	default:
+		s.requestSlot()
+		select {
+		case slot = <-s.journal.free:
+		case <-s.stop:
+			return errStopped
+		}
+	}
+	if len(s.journal.free) == 0 {
+		s.requestSlot() // before it is missed
+	}
+	if err := s.journal.roll(slot); err != nil {
+		return fmt.Errorf("beginning a segment: %w", err)
+	}
+	s.written <- step{next: &memtable{segment: s.journal.current.number, slot: slot}}
+	return nil
+}
+
+func (s *Store) requestSlot() {
+	select {
+	case s.wantSlot <- struct{}{}:
+	default:
+	}
+}
+
+// tell is the teller: what is durable it makes visible, and then says so, while the committer writes the next frame.
+func (s *Store) tell() {
+	defer s.halt()
+	defer close(s.sealed)
+	for st := range s.written {
+		switch {
+		case st.err != nil:
+			s.fail(st.err)
+		case st.next != nil:
+			s.sealed <- s.begin(st.next)
+		default:
+			s.add(st.ops)
+			s.announce(st)
+		}
+	}
+	s.mu.Lock()
+	told, failure := s.told, s.failure
+	s.mu.Unlock()
+	if failure != nil && s.cfg.Told != nil {
+		s.cfg.Told(told, failure)
+	}
+}
+
+func (s *Store) announce(st step) {
+	s.mu.Lock()
+	s.told = st.last
+	s.pending -= int64(len(st.ops))
+	s.news.Broadcast()
+	s.mu.Unlock()
+	if s.cfg.Told != nil {
+		s.cfg.Told(st.last, nil)
+	}
+}
+
+// fail ends all making durable. The first reason counts.
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure != nil {
+		return
+	}
+	if !errors.Is(err, ErrFailed) {
+		err = fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	s.failure = err
+	s.gathered = nil
+	s.work.Signal()
+	s.news.Broadcast()
+	s.halt()
+	s.cfg.Log.Error("the store makes nothing durable any more", "error", err)
+}
+
+// halt ends the goroutines that do not wait for the committer.
+func (s *Store) halt() { s.stopOnce.Do(func() { close(s.stop) }) }

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Config is what a [Store] needs to know.
+type Config struct {
+	SegmentBytes int   // of a segment of the journal; a store keeps the size it was created with
+	Segments     int   // segments there may be at most; a store begins with fewer
+	FrameBytes   int   // operations that are committed with one write, unless one batch is larger
+	MaxPending   int64 // bytes of operations that may wait to be durable; more are refused with ErrFull
+	CacheBytes   int64 // for blocks of sorted tables that are read
+
+	// Told is called when batches are durable: all up to number n. If the store fails, it is called for the last time
+	// with the reason, and batches after n will never be told. It is called in order, by one goroutine of the store
+	// that commits wait for, so it must not block, and must not call Close. It may be nil.
+	Told func(n uint64, err error)
+
+	// Fatal is called when Pebble can neither go on nor go back, which is when its list of files could not be written.
+	// It must not return: the process is to end, and opening the folder again makes good what was under way. Without it
+	// the store panics.
+	Fatal func(err error)
+
+	Log *slog.Logger // may be nil
+
+	// FS is where the files are: nil for the machine's own. Tests put one here that forgets or fails.
+	FS vfs.FS
+}
+
+// DefaultConfig is right for most.
+func DefaultConfig() Config {
+	return Config{
+		SegmentBytes: 64 << 20,
+		Segments:     12,
+		FrameBytes:   1 << 20,
+		MaxPending:   64 << 20,
+		CacheBytes:   32 << 20,
+	}
+}
+
+// minSegment is the size of the smallest segment: an opening, a frame and a seal.
+const minSegment = 4 * page
+
+func (c *Config) validate() error {
+	switch {
+	case c.SegmentBytes < minSegment || c.SegmentBytes%page != 0 || c.SegmentBytes > maxSegment:
+		return fmt.Errorf("store: a segment of %d bytes: it must be a multiple of %d from %d to %d", c.SegmentBytes, page, minSegment, maxSegment)
+	case c.Segments < firstSlots || c.Segments > maxSlots:
+		return fmt.Errorf("store: %d segments: there must be %d to %d", c.Segments, firstSlots, maxSlots)
+	case c.FrameBytes < 1:
+		return fmt.Errorf("store: frames of %d bytes: they must be larger", c.FrameBytes)
+	case c.MaxPending < 1:
+		return fmt.Errorf("store: %d bytes may be pending: there must be more", c.MaxPending)
+	case c.CacheBytes < 0:
+		return fmt.Errorf("store: a cache of %d bytes: it cannot be less than 0", c.CacheBytes)
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}

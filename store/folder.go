@@ -1,0 +1,133 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// storeID tells one store's files from another's.
+type storeID [16]byte
+
+// The folder holds a lock, and a directory with everything else, which gets its name when it is whole:
+//
+//	lock
+//	store/format            version, id and size of segments, under a checksum
+//	store/journal/segment-* the journal
+//	store/tables/           sorted tables on their way into Pebble
+//	store/state/            Pebble's
+const (
+	lockName     = "lock"
+	storeName    = "store"
+	unfinished   = "store.unfinished"
+	formatName   = "format"
+	journalName  = "journal"
+	tablesName   = "tables"
+	stateName    = "state"
+	formatLayout = "workman store, format %d\nid %s\nsegments of %d bytes\n"
+	maxFormat    = 4096 // bytes of the format file
+)
+
+// lock takes the folder for this process.
+func lock(fs vfs.FS, dir string) (io.Closer, error) {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: creating the folder %s: %w", dir, err)
+	}
+	l, err := fs.Lock(fs.PathJoin(dir, lockName))
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("store: locking the folder %s, which this user must be able to write to: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s: %w)", ErrInUse, dir, err)
+	}
+	return l, nil
+}
+
+// create makes the store in the folder, unless it is there. A process that ends meanwhile leaves nothing that counts.
+func create(fs vfs.FS, dir string, cfg *Config) error {
+	there, err := exists(fs, fs.PathJoin(dir, storeName))
+	if there || err != nil {
+		return err
+	}
+	root := fs.PathJoin(dir, unfinished)
+	if err := fs.RemoveAll(root); err != nil {
+		return err
+	}
+	for _, d := range []string{journalName, tablesName, stateName} {
+		if err := fs.MkdirAll(fs.PathJoin(root, d), 0o700); err != nil {
+			return err
+		}
+	}
+	var id storeID
+	rand.Read(id[:])
+	text := fmt.Sprintf(formatLayout, version, hex.EncodeToString(id[:]), cfg.SegmentBytes)
+	text += fmt.Sprintf("crc32c %08x\n", checksum([]byte(text)))
+	if err := writeFile(fs, fs.PathJoin(root, formatName), []byte(text)); err != nil {
+		return err
+	}
+	if err := createJournal(fs, root, id, cfg); err != nil {
+		return err
+	}
+	if err := createState(fs, root, id, cfg); err != nil {
+		return err
+	}
+	if err := syncDir(fs, root); err != nil {
+		return err
+	}
+	if err := fs.Rename(root, fs.PathJoin(dir, storeName)); err != nil {
+		return err
+	}
+	if err := syncDir(fs, dir); err != nil {
+		return err
+	}
+	return syncDir(fs, fs.PathDir(dir))
+}
+
+// createJournal makes the first segments, and opens number 1.
+func createJournal(fs vfs.FS, root string, id storeID, cfg *Config) error {
+	j := &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: cfg.SegmentBytes, free: make(chan string, firstSlots)}
+	for range firstSlots {
+		if err := j.grow(); err != nil {
+			return err
+		}
+	}
+	s, err := j.open(<-j.free, 1)
+	if err != nil {
+		return err
+	}
+	return s.file.Close()
+}
+
+// readFormat says what the store in root is.
+func readFormat(fs vfs.FS, root string) (id storeID, segmentBytes int, err error) {
+	name := fs.PathJoin(root, formatName)
+	text, err := readFile(fs, name, maxFormat)
+	if errors.Is(err, os.ErrNotExist) {
+		return id, 0, damaged(name, "it is missing")
+	} else if err != nil {
+		return id, 0, fmt.Errorf("store: reading the format: %w", err)
+	}
+	var v, sum uint32
+	var hexID string
+	if _, err := fmt.Sscanf(string(text), "workman store, format %d\n", &v); err != nil {
+		return id, 0, damaged(name, "it does not say which format the store has")
+	}
+	if v > version {
+		return id, 0, fmt.Errorf("%w: %s says format %d, and this version knows %d", ErrNewer, name, v, version)
+	}
+	_, err = fmt.Sscanf(string(text), formatLayout+"crc32c %x\n", &v, &hexID, &segmentBytes, &sum)
+	body, _, _ := strings.Cut(string(text), "crc32c ")
+	if err != nil || v != version || sum != checksum([]byte(body)) || len(text) != len(body)+len("crc32c 00000000\n") {
+		return id, 0, damaged(name, "its text or its checksum has changed")
+	}
+	if n, err := hex.Decode(id[:], []byte(hexID)); err != nil || n != len(id) {
+		return id, 0, damaged(name, "its id is %q", hexID)
+	}
+	return id, segmentBytes, nil
+}

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+)
+
+// memtable is what one segment holds, to be read from memory until Pebble has it. It keeps the operations as they were
+// committed, and for each an entry without a pointer, so that a million of them are nothing to the collector.
+//
+// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes.
+type memtable struct {
+	segment uint64
+	slot    string
+	snapshot
+	newest []uint32 // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
+	hashes int      // that are in it: at most half as many as there is room for
+}
+
+// snapshot is a memtable as it was at one moment.
+type snapshot struct {
+	frames  [][]byte
+	entries []entry
+	sorted  []uint32 // the entries that are in order already, by key and then newest first
+}
+
+// entry is one operation.
+type entry struct {
+	prefix uint64 // the first bytes of the key: most comparisons need no more
+	frame  uint32 // in which
+	at     uint32 // and where
+	hash   uint32 // of the key
+	older  uint32 // the entry with the same hash before it, counted from 1; 0 is none
+}
+
+var seed = maphash.MakeSeed()
+
+// add takes the operations of one frame, which have been checked. It keeps the slice.
+func (m *memtable) add(ops []byte) {
+	frame := uint32(len(m.frames))
+	m.frames = append(m.frames, ops)
+	for at := 0; at < len(ops); {
+		op, n, err := parse(ops[at:])
+		if err != nil {
+			panic("store: operations were not checked: " + err.Error())
+		}
+		e := entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at), hash: uint32(maphash.Bytes(seed, op.key))}
+		if 2*m.hashes >= len(m.newest) {
+			m.rehash(max(1024, 2*len(m.newest)))
+		}
+		place := m.find(e.hash)
+		if e.older = *place; e.older == 0 {
+			m.hashes++
+		}
+		m.entries = append(m.entries, e)
+		*place = uint32(len(m.entries))
+		at += n
+	}
+}
+
+// find is the place of a hash: where its newest entry is, or would be. There is always one.
+func (m *memtable) find(hash uint32) *uint32 {
+	mask := uint32(len(m.newest) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if n := m.newest[i]; n == 0 || m.entries[n-1].hash == hash {
+			return &m.newest[i]
+		}
+	}
+}
+
+// rehash makes room for twice as many hashes. The size is a power of two.
+func (m *memtable) rehash(size int) {
+	old := m.newest
+	m.newest = make([]uint32, size)
+	for _, n := range old {
+		if n != 0 {
+			*m.find(m.entries[n-1].hash) = n
+		}
+	}
+}
+
+// get finds the newest operation on a key.
+func (m *memtable) get(key []byte) (op operation, ok bool) {
+	if len(m.newest) == 0 {
+		return op, false
+	}
+	for i := *m.find(uint32(maphash.Bytes(seed, key))); i != 0; i = m.entries[i-1].older {
+		if op := m.op(i - 1); bytes.Equal(op.key, key) {
+			return op, true
+		}
+	}
+	return op, false
+}
+
+func (s *snapshot) op(i uint32) operation {
+	e := &s.entries[i]
+	op, _, err := parse(s.frames[e.frame][e.at:])
+	if err != nil {
+		panic("store: operations were not checked: " + err.Error())
+	}
+	return op
+}
+
+// sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
+func (s *snapshot) sort() bool {
+	done := len(s.sorted)
+	if done == len(s.entries) {
+		return false
+	}
+	s.sorted = s.merge(s.sorted, s.byTable(done))
+	return true
+}
+
+// byTable sorts the entries from one number on. Their tables come first: within one, most come in order.
+func (s *snapshot) byTable(from int) []uint32 {
+	var ends [257]int // of each table's entries, one further on
+	for _, e := range s.entries[from:] {
+		ends[e.prefix>>56+1]++
+	}
+	for i := 1; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	sorted := make([]uint32, len(s.entries)-from)
+	for i, e := range s.entries[from:] {
+		end := &ends[e.prefix>>56]
+		sorted[*end] = uint32(from + i)
+		*end++
+	}
+	begin := 0
+	for _, end := range ends[:256] {
+		s.sortPiles(sorted[begin:end])
+		begin = end
+	}
+	return sorted
+}
+
+// maxPiles is how many ascending sequences may be mixed for sortPiles to take them apart.
+const maxPiles = 16
+
+// sortPiles sorts entries that are a few ascending sequences mixed, as the keys of runs are that come, go on and end, in
+// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting.
+func (s *snapshot) sortPiles(all []uint32) {
+	var piles [][]uint32
+next:
+	for _, n := range all {
+		for i, p := range piles {
+			if s.compare(p[len(p)-1], n) < 0 {
+				piles[i] = append(p, n)
+				continue next
+			}
+		}
+		if len(piles) == maxPiles {
+			slices.SortFunc(all, s.compare)
+			return
+		}
+		piles = append(piles, []uint32{n})
+	}
+	for len(piles) > 1 {
+		piles = append(piles[2:], s.merge(piles[0], piles[1]))
+	}
+	if len(piles) == 1 {
+		copy(all, piles[0])
+	}
+}
+
+// merge makes one ascending sequence of two.
+func (s *snapshot) merge(a, b []uint32) []uint32 {
+	merged := make([]uint32, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
+			break
+		}
+		from := &a
+		if s.compare(b[0], a[0]) < 0 {
+			from = &b
+		}
+		merged = append(merged, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return append(append(merged, a...), b...)
+}
+
+// compare orders entries by key, and those of one key from the newest to the oldest.
+func (s *snapshot) compare(a, b uint32) int {
+	if c := cmp.Compare(s.entries[a].prefix, s.entries[b].prefix); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(s.op(a).key, s.op(b).key); c != 0 {
+		return c
+	}
+	return cmp.Compare(b, a)
+}
+
+// search says how many of the sorted entries have keys before this one.
+func (s *snapshot) search(key []byte) int {
+	n, _ := slices.BinarySearchFunc(s.sorted, key, func(i uint32, key []byte) int {
+		return cmp.Or(bytes.Compare(s.op(i).key, key), 1) // never equal: we want the first of several
+	})
+	return n
+}
+
+// prefixOf sorts as the key does, as far as it goes.
+func prefixOf(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// pebbleFormat is pinned: a newer Pebble must not write what an older server cannot read, unless we say so.
+const pebbleFormat = pebble.FormatValueSeparation
+
+// state is the part of the store that Pebble holds: all segments up to the watermark, and nothing else. Nothing is ever
+// written to it but whole segments, so its log and its memtables are never used, and what it holds follows from the
+// watermark. Should it lose a segment in silence (it takes a damaged end of its list of files for one that was not
+// written), it loses the watermark with it, and the journal no longer fits (see journal.scan).
+type state struct {
+	db     *pebble.DB
+	fs     vfs.FS
+	id     storeID
+	tables string // the directory for sorted tables on their way
+	opts   *pebble.Options
+}
+
+// stateOptions are Pebble's for this store.
+func stateOptions(fs vfs.FS, cfg *Config, fail func(error)) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 fs,
+		FormatMajorVersion: pebbleFormat,
+		DisableWAL:         true,
+		CacheSize:          cfg.CacheBytes,
+		BytesPerSync:       512 << 10,
+		Logger:             pebbleLog{cfg, fail},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { cfg.Log.Error("the store's tables cannot be written", "error", err.Error()) },
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				cfg.Log.Error("a table of the store is damaged", "file", info.Path, "error", info.Details.Error())
+			},
+		},
+	}
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		o.Levels[i].BlockSize = 32 << 10
+	}
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = 64 << 20
+	}
+	o.LBaseMaxBytes = 256 << 20
+	o.Experimental.SpanPolicyFunc = splitTables
+	o.EnsureDefaults()
+	return o
+}
+
+// splitTables ends a file where a table ends, so that compacting one table does not write another anew.
+func splitTables(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	if len(start) > 0 && start[0] < 0xff {
+		end = []byte{start[0] + 1}
+	}
+	return policy, end, nil
+}
+
+func createState(fs vfs.FS, root string, id storeID, cfg *Config) error {
+	opts := stateOptions(fs, cfg, func(error) {})
+	opts.ErrorIfExists = true
+	s, err := openPebble(fs, root, id, opts)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.apply(0, &snapshot{}), s.db.Close())
+}
+
+// openState opens what is there, and says which segment it holds last.
+func openState(fs vfs.FS, root string, id storeID, cfg *Config, fail func(error)) (*state, uint64, error) {
+	opts := stateOptions(fs, cfg, fail)
+	opts.ErrorIfNotExists = true
+	s, err := openPebble(fs, root, id, opts)
+	if err != nil {
+		return nil, 0, err
+	}
+	applied, err := s.watermark()
+	if err != nil {
+		s.db.Close()
+		return nil, 0, err
+	}
+	return s, applied, nil
+}
+
+func openPebble(fs vfs.FS, root string, id storeID, opts *pebble.Options) (*state, error) {
+	dir := fs.PathJoin(root, stateName)
+	db, err := pebble.Open(dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, dir, err)
+	}
+	return &state{db: db, fs: fs, id: id, tables: fs.PathJoin(root, tablesName), opts: opts}, nil
+}
+
+// watermark is the number of the last segment that the state holds.
+func (s *state) watermark() (uint64, error) {
+	value, closer, err := s.db.Get([]byte{byte(watermark)})
+	if err != nil {
+		return 0, fmt.Errorf("%w: the watermark of the tables cannot be read: %w", ErrDamaged, err)
+	}
+	defer closer.Close()
+	if len(value) != 8+len(s.id) || string(value[8:]) != string(s.id[:]) {
+		return 0, damaged(stateName, "it belongs to another store")
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// apply makes a segment's operations, in order, and its number part of the state, all at once.
+func (s *state) apply(segment uint64, m *snapshot) error {
+	if err := s.clear(); err != nil {
+		return err
+	}
+	var names []string
+	for from := 0; from < len(m.sorted); {
+		name := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-%d", segment, len(names)))
+		to, err := s.write(name, m, from)
+		if err != nil {
+			return fmt.Errorf("writing a sorted table: %w", err)
+		}
+		names, from = append(names, name), to
+	}
+	mark := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-mark", segment))
+	if err := s.writeMark(mark, segment); err != nil {
+		return fmt.Errorf("writing the watermark: %w", err)
+	}
+	if err := s.db.Ingest(context.Background(), append(names, mark)); err != nil {
+		return fmt.Errorf("taking sorted tables in: %w", err)
+	}
+	return nil
+}
+
+// clear removes tables that never found their way in.
+func (s *state) clear() error {
+	names, err := s.fs.List(s.tables)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.fs.Remove(s.fs.PathJoin(s.tables, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create begins a sorted table.
+func (s *state) create(name string) (*sstable.Writer, error) {
+	f, err := s.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: s.opts.BytesPerSync})
+	opts := s.opts.MakeWriterOptions(0, pebbleFormat.MaxTableFormat())
+	return sstable.NewWriter(objstorageprovider.NewFileWritable(f), opts), nil
+}
+
+// write makes one sorted table of the entries from this one on, up to the next table's, and says where that begins.
+func (s *state) write(name string, m *snapshot, from int) (to int, err error) {
+	w, err := s.create(name)
+	if err != nil {
+		return 0, err
+	}
+	defer closeWriter(w, &err)
+	var last []byte
+	for to = from; to < len(m.sorted); to++ {
+		op := m.op(m.sorted[to])
+		if last != nil && op.key[0] != last[0] {
+			break
+		}
+		if last != nil && string(op.key) == string(last) {
+			continue // an older operation on the same key
+		}
+		last = op.key
+		if op.delete {
+			err = w.Delete(op.key)
+		} else {
+			err = w.Set(op.key, op.value)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return to, nil
+}
+
+func (s *state) writeMark(name string, segment uint64) (err error) {
+	w, err := s.create(name)
+	if err != nil {
+		return err
+	}
+	defer closeWriter(w, &err)
+	value := binary.BigEndian.AppendUint64(nil, segment)
+	return w.Set([]byte{byte(watermark)}, append(value, s.id[:]...))
+}
+
+// closeWriter makes a table durable, unless there was an error.
+func closeWriter(w io.Closer, err *error) {
+	if closed := w.Close(); *err == nil {
+		*err = closed
+	}
+}
+
+// pebbleLog passes on what Pebble complains about.
+type pebbleLog struct {
+	cfg  *Config
+	fail func(error)
+}
+
+// Infof drops what Pebble says about its everyday work.
+func (l pebbleLog) Infof(string, ...any) {}
+
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.cfg.Log.Error("the store's tables", "error", fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble would go on as if what it could not write were there.
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("%w: the tables: %s", ErrFailed, fmt.Sprintf(format, args...))
+	l.fail(err)
+	if l.cfg.Fatal != nil {
+		l.cfg.Fatal(err)
+	}
+	panic(err)
+}
