@@ -25,6 +25,7 @@ type config struct {
 	Relay      bool     `help:"Measure bench/echo --relay too, in turns: what the sockets allow."`
 	Peers      []string `help:"Measure other systems too, in turns, by name: ${peers}; all; or installed for those found on this machine." placeholder:"NAME"`
 	Pin        bool     `help:"Keep the servers on one core and the bench on the others. On 2 cores s1 puts both on one."`
+	Cores      []int    `name:"server-cores" help:"The cores that --pin gives to the servers, instead of the first; the bench has the others." placeholder:"N"`
 	Spin       bool     `help:"Poll the sockets without ever sleeping, so that no server is charged for waking the bench, which on a virtual machine is dear. It wants a core for itself (--pin); s1, which shares one, sleeps on. bench µs/task is then all of its time."`
 	Threads    int      `help:"How many threads play the clients." default:"1"`
 	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
@@ -71,6 +72,7 @@ func (c config) validate() error {
 		_, _, err := net.SplitHostPort(c.Addr)
 		check(err == nil, "--addr is %q: give host:port, as 127.0.0.1:9999", c.Addr)
 	}
+	check(len(c.Cores) == 0 || c.Pin, "--server-cores is for --pin: give both or none")
 	return errors.Join(append(errs, c.validateGate())...)
 }
 

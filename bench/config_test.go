@@ -67,18 +67,22 @@ func TestFlagsAreChecked(t *testing.T) {
 
 func TestPlacement(t *testing.T) {
 	for _, test := range []struct {
-		cores        []int
-		same         bool
-		servers, own []int
+		cores, chosen []int
+		same          bool
+		servers, own  []int
 	}{
-		{[]int{3}, false, []int{3}, []int{3}},
-		{[]int{0, 1}, true, []int{0}, []int{0}},
-		{[]int{0, 1}, false, []int{0}, []int{1}},
-		{[]int{0, 1, 2}, true, []int{0}, []int{1, 2}},
+		{[]int{3}, nil, false, []int{3}, []int{3}},
+		{[]int{0, 1}, nil, true, []int{0}, []int{0}},
+		{[]int{0, 1}, nil, false, []int{0}, []int{1}},
+		{[]int{0, 1, 2}, nil, true, []int{0}, []int{1, 2}},
+		{[]int{0, 1}, []int{1}, false, []int{1}, []int{0}},
+		{[]int{0, 1}, []int{1}, true, []int{1}, []int{1}},
+		{[]int{0, 1, 2, 3}, []int{1, 2}, true, []int{1, 2}, []int{0, 3}},
+		{[]int{0, 1}, []int{0, 1}, false, []int{0, 1}, []int{0, 1}},
 	} {
-		servers, own := placement(test.cores, test.same)
+		servers, own := placement(test.cores, test.chosen, test.same)
 		if !slices.Equal(servers, test.servers) || !slices.Equal(own, test.own) {
-			t.Errorf("%v, %v: %v and %v", test.cores, test.same, servers, own)
+			t.Errorf("%v, %v, %v: %v and %v", test.cores, test.chosen, test.same, servers, own)
 		}
 	}
 }

@@ -35,6 +35,11 @@ func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	if s.cores, err = allowedCores(); err != nil {
 		return nil, err
 	}
+	for _, c := range c.Cores {
+		if !slices.Contains(s.cores, c) {
+			return nil, fmt.Errorf("--server-cores has %d: choose from those that the bench may use, %v", c, s.cores)
+		}
+	}
 	if c.Addr == "" {
 		s.programs = append(s.programs, workmanProgram())
 	}
@@ -229,18 +234,22 @@ func (s *suite) place(sc scenario) (c cores, err error) {
 	if !s.Pin {
 		return c, nil
 	}
-	c.servers, c.own = placement(s.cores, sc.SameCore)
+	c.servers, c.own = placement(s.cores, s.Cores, sc.SameCore)
 	return c, pinSelf(c.own)
 }
 
-// placement divides cores between the servers and the bench: the first for
-// them, the others for it; with two and sameCore, or with one, the first for
-// all.
-func placement(cores []int, sameCore bool) (servers, own []int) {
-	if len(cores) == 1 || len(cores) == 2 && sameCore {
-		return cores[:1], cores[:1]
+// placement divides cores between the servers and the bench: those chosen, or
+// the first, for them, the others for it. With two and sameCore, or where none is
+// left, it shares theirs.
+func placement(cores, chosen []int, sameCore bool) (servers, own []int) {
+	if servers = chosen; len(chosen) == 0 {
+		servers = cores[:1]
 	}
-	return cores[:1], cores[1:]
+	own = slices.DeleteFunc(slices.Clone(cores), func(c int) bool { return slices.Contains(servers, c) })
+	if len(own) == 0 || len(cores) == 2 && sameCore {
+		return servers, servers
+	}
+	return servers, own
 }
 
 // report prints the table and writes the file of --json.

@@ -112,7 +112,7 @@ func TestSuitePins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	servers, own := placement(before, true)
+	servers, own := placement(before, nil, true)
 	if got, err := allowedCores(); err != nil || len(got) != len(own) || got[0] != own[0] {
 		t.Errorf("the bench is on %v, not %v (%v)", got, own, err)
 	}
