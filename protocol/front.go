@@ -11,8 +11,8 @@ const (
 	tagEndpoint uint32 = 3
 	tagStrike   uint32 = 1 << 8 // one invalid message; the bits of tagStrikes count those in a row
 	tagStrikes  uint32 = 0xfff << 8
-	tagMiss     uint32 = 1 << 20 // one message that fits no template, likewise; with so many in a row none is learned any more
-	tagMisses   uint32 = 0xf << 20
+	tagLearn    uint32 = 1 << 20   // one template that was learned from it; with so many it is taken for one that never
+	tagLearned  uint32 = 0xf << 20 // repeats itself, and costs more than it saves (see templates.used)
 	tagSlow     uint32 = 1 << 31
 )
 

@@ -38,7 +38,8 @@ func (f *Front) familiar(s *Session, base []byte, off uint32, t *template) bool 
 		e.Kind, e.Name = dispatch.RunTask, moved(t.event.Name, off)
 		e.Nonce, e.Body = moved(t.event.Nonce, off), moved(t.event.Body, off)
 	}
-	s.Tag &^= tagStrikes | tagMisses
+	f.known.used(s)
+	s.Tag &^= tagStrikes
 	return true
 }
 
@@ -48,8 +49,8 @@ func (f *Front) message(s *Session, base []byte, at dispatch.Span, text bool) {
 		s.Close(ws.StatusInvalidFramePayloadData, "a text message must be UTF-8")
 		return
 	}
-	if err == nil && s.Tag&tagMisses != tagMisses && f.known.learn(s, base, at, &f.msg) {
-		s.Tag += tagMiss
+	if err == nil && s.Tag&tagLearned != tagLearned && f.known.learn(s, base, at, &f.msg) {
+		s.Tag += tagLearn
 	}
 	if s.Tag&tagEndpoint == tagWorker {
 		f.worker(s, base, err)

@@ -188,7 +188,8 @@ func fill(classes, text []byte) {
 // Number 0 is none.
 type templates struct {
 	all      [32]template
-	last     uint8 // learned
+	last     uint8  // learned
+	uses     uint32 // how often a message fitted
 	byLength [2][8*templateWords + 1]uint8
 }
 
@@ -220,6 +221,14 @@ func (ts *templates) find(s *Session, b []byte) *template {
 		return t
 	}
 	return nil
+}
+
+// used notes that a session's message fitted. Now and then a session may learn one more for that. What it may learn is
+// bounded, so that nobody can have templates made, and those of others replaced, all the time.
+func (ts *templates) used(s *Session) {
+	if ts.uses++; ts.uses%4096 == 0 && s.Tag&tagLearned != 0 {
+		s.Tag -= tagLearn
+	}
 }
 
 // learn has a session expect messages like this one, which was decoded to d. It reports false if that is of a kind that

@@ -98,7 +98,7 @@ func TestTemplates(t *testing.T) {
 			if got := l.hear(other); got != want {
 				t.Fatalf("%q after %q:\n %s, want\n %s", other, m, got, want)
 			}
-			if l.session.Phase() != protocol.PhaseWS {
+			if l.session.Phase() != protocol.PhaseWS || r.IntN(10) == 0 { // before it has learned as much as it may
 				l = newListener(t, endpoint)
 				learned[m] = l
 			}
@@ -153,5 +153,22 @@ func TestTemplatesAreUsed(t *testing.T) {
 				t.Errorf("%s is expected after %s", other, m)
 			}
 		}
+	}
+}
+
+// TestLearningIsBounded: a peer whose messages always differ has few templates made, and those that others use stay.
+func TestLearningIsBounded(t *testing.T) {
+	l := newListener(t, "/websocket")
+	for i := range 100 {
+		m := fmt.Sprintf(`{"action":"RunTask","name":"work","options":"%s"}`, strings.Repeat("x", i))
+		l.hear(m)
+		l.hear(m) // a use, which must not make up for it
+	}
+	if protocol.Fits(l.front, l.session, []byte(`{"action":"RunTask","name":"work","options":"`+strings.Repeat("x", 99)+`"}`)) {
+		t.Error("the hundredth layout was learned too")
+	}
+	l.hear(runTaskMessage)
+	if protocol.Fits(l.front, l.session, []byte(runTaskMessage)) {
+		t.Error("and the one after it")
 	}
 }
