@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -401,11 +402,20 @@ func TestTablesFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := 0
-	for len(told) > 0 {
-		done = int(<-told)
-	}
-	if at, err := m.verify(s, done, n); err != nil {
-		t.Fatalf("at %d: %v", at, err)
+	for {
+		for len(told) > 0 {
+			done = int(<-told)
+		}
+		at, err := m.verify(s, done, n)
+		if err == nil {
+			break
+		}
+		select {
+		case last := <-told: // it was still at it, and what was read is not of one moment
+			done = int(last)
+		case <-time.After(5 * time.Second):
+			t.Fatalf("at %d: %v", at, err)
+		}
 	}
 	full.Store(false)
 	for done < n {
