@@ -77,3 +77,28 @@ func (b *callBook) lost() {
 
 // String names the producer in errors.
 func (b *callBook) String() string { return fmt.Sprintf("producer %d", b.id) }
+
+// issuer appends a new task in a free slot, sent (or due) now.
+type issuer func(i int, out []byte, now int64) []byte
+
+// begin issues a task in each slot, or starts the metronome.
+func (b *callBook) begin(issue issuer, out []byte, now int64) []byte {
+	if b.beat.ticks() {
+		b.beat.start(now)
+		return out
+	}
+	for i := range b.slots {
+		out = issue(i, out, now)
+	}
+	return out
+}
+
+// catchUp issues the tasks that are due by now, as far as there are free slots.
+func (b *callBook) catchUp(issue issuer, out []byte, now int64) []byte {
+	for ; b.beat.next <= now; b.beat.next += b.beat.every {
+		if i := b.vacant(now); i >= 0 {
+			out = issue(i, out, b.beat.next)
+		}
+	}
+	return out
+}

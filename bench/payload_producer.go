@@ -40,26 +40,10 @@ func newPayloadProducer(id int, sc scenario, t *template, beat metronome, l *led
 }
 
 // open sends the first tasks, one a slot.
-func (p *payloadProducer) open(out []byte, now int64) []byte {
-	if p.beat.ticks() {
-		p.beat.start(now)
-		return out
-	}
-	for i := range p.slots {
-		out = p.issue(i, out, now)
-	}
-	return out
-}
+func (p *payloadProducer) open(out []byte, now int64) []byte { return p.begin(p.issue, out, now) }
 
 // fire implements paced.
-func (p *payloadProducer) fire(out []byte, now int64) []byte {
-	for ; p.beat.next <= now; p.beat.next += p.beat.every {
-		if i := p.vacant(now); i >= 0 {
-			out = p.issue(i, out, p.beat.next)
-		}
-	}
-	return out
-}
+func (p *payloadProducer) fire(out []byte, now int64) []byte { return p.catchUp(p.issue, out, now) }
 
 // issue appends a new task in a free slot, sent (or due) now.
 func (p *payloadProducer) issue(i int, out []byte, now int64) []byte {
