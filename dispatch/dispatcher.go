@@ -24,7 +24,6 @@ type Dispatcher struct {
 	input    uint64 // changes with each input
 	draining bool
 	stopped  bool
-	durable  durable
 	stats    Stats
 
 	key     []byte   // scratch: of a class
@@ -80,7 +79,6 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case ScheduleTask:
 		d.schedule(now, from, ev, base, out)
 	case UnscheduleTask:
-		d.unschedule(from, ev, base, out)
 	case ListTasks:
 		out.Effects = append(out.Effects, Effect{
 			Kind: Listed, To: from, Seq: ev.Seq, Nonce: ev.Nonce.Of(base), Body: d.list(),
@@ -114,12 +112,6 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 		d.draining = true
 	case Stop:
 		d.stop(out)
-	case Committed:
-		d.committed(ev.Seq, out)
-	case CommitFailed:
-		d.commitFailed(ev.Seq, out)
-	case Loaded:
-		d.loaded(ev, out)
 	}
 }
 
@@ -138,7 +130,6 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 func (d *Dispatcher) Stats() Stats {
 	s := d.stats
 	s.Schedule = d.wheel.Len()
-	s.Waiting = len(d.durable.parked) - d.durable.first
 	s.Names = len(d.names.index)
 	s.Bytes = d.bytes.held
 	return s

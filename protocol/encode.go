@@ -25,7 +25,7 @@ func Encode(s *Session, e *dispatch.Effect) {
 		reply(s, e, appendNames(nil, e.Body))
 	case dispatch.Scheduled:
 		b := append(make([]byte, 0, 48), `{"id":"`...)
-		reply(s, e, append(e.Token.Append(b), `"}`...))
+		reply(s, e, append(b, `"}`...))
 	case dispatch.Unscheduled:
 		reply(s, e, append(strconv.AppendBool([]byte(`{"found":`), e.Found), '}'))
 	case dispatch.Refused:
