@@ -20,12 +20,6 @@ func newID(stamp, random uint64) (id ID) {
 	return id
 }
 
-// stamp is what the id was made of: its place in the order of all.
-func (id ID) stamp() uint64 {
-	v := binary.BigEndian.Uint64(id[:])
-	return v>>16<<12 | v&0xfff
-}
-
 // Append appends the id's text: 8-4-4-4-12 lower-case hexadecimal digits.
 func (id ID) Append(dst []byte) []byte {
 	for i, end := range [...]int{4, 6, 8, 10, 16} {
@@ -62,4 +56,10 @@ func (s Span) id(base []byte) (id ID) {
 		copy(id[:], s.Of(base))
 	}
 	return id
+}
+
+// Stamp is the id's place in the order of all: milliseconds of Unix time times 4096, and a counter.
+func (id ID) Stamp() uint64 {
+	v := binary.BigEndian.Uint64(id[:])
+	return v>>16<<12 | v&0xfff
 }
