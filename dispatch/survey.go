@@ -4,7 +4,8 @@ package dispatch
 type Survey struct {
 	Tasks   []TaskInfo
 	Workers []WorkerInfo
-	Next    uint32 // where the next page begins; 0: there is none
+	States  []RunState // in the order they were asked for; 0: not in memory
+	Next    uint32     // where the next page begins; 0: there is none
 }
 
 // TaskInfo is a task name in use.
