@@ -28,9 +28,10 @@ type room struct {
 var rooms = map[string]room{
 	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
 	"footprint":            {},
-	"console":              {imports: []string{"dispatch"}},
+	"console":              {imports: []string{"document", "dispatch"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
-	"protocol":             {imports: []string{"dispatch"}, pure: true},
+	"protocol":             {imports: []string{"document", "dispatch"}, pure: true},
+	"document":             {imports: []string{"dispatch"}, pure: true},
 	"protocol/transcript":  {},
 	"protocol/conformance": {},
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
