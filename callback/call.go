@@ -122,8 +122,10 @@ func (p *Pool) explain(err error) string {
 	switch {
 	case errors.Is(err, ErrRefused):
 		return "the host's address is not a public one, and callbacks may reach others only if the server's configuration allows it"
+	case errors.As(err, &lookup) && lookup.IsNotFound:
+		return "the host's name is not known"
 	case errors.As(err, &lookup):
-		return "the host's name could not be looked up: " + lookup.Err
+		return "the host's name could not be looked up"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Sprintf("there was no answer within %v", p.cfg.Timeout)
 	}

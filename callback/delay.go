@@ -1,6 +1,7 @@
 package callback
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -18,11 +19,11 @@ func backoff(calls int, first, longest time.Duration) time.Duration {
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. It is 0 if there is none, or none that
-// can be read. Seconds beyond 31 bits count as that many.
+// can be read, and never more than 2^31 seconds if it is said in seconds.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
-		return time.Duration(min(seconds, 1<<31)) * time.Second
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second // the largest, if it is out of range
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, at.Sub(now))

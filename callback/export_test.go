@@ -1,0 +1,8 @@
+package callback
+
+var (
+	Sign       = sign
+	Backoff    = backoff
+	RetryAfter = retryAfter
+	Public     = public
+)
