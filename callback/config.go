@@ -73,7 +73,7 @@ func (c *Config) validate() error {
 	}{
 		{"Workers", int64(c.Workers), 1, 1 << 12}, {"PerHost", int64(c.PerHost), 1, int64(c.Workers)},
 		{"MaxWaiting", int64(c.MaxWaiting), 1, 1 << 24}, {"Attempts", int64(c.Attempts), 1, 1000},
-		{"FirstDelay", int64(c.FirstDelay), 1, int64(c.MaxDelay)}, {"MaxDelay", int64(c.MaxDelay), 1, 1 << 60},
+		{"MaxDelay", int64(c.MaxDelay), 1, 1 << 60}, {"FirstDelay", int64(c.FirstDelay), 1, int64(c.MaxDelay)},
 		{"Timeout", int64(c.Timeout), 1, 1 << 60}, {"Rescan", int64(c.Rescan), 1, 1 << 60},
 		{"MaxResponse", c.MaxResponse, 0, 1 << 30},
 	} {

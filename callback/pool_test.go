@@ -3,6 +3,7 @@ package callback_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -146,20 +147,22 @@ func TestSourceFails(t *testing.T) {
 	b.fail(errDisk)
 	var logged lines
 	c := config(b)
-	c.Log = logged.log()
+	c.Log, c.Rescan = logged.log(), 20*time.Millisecond
 	p := start(t, c)
-	const n = 100
+	const n = 200
 	for i := range n {
 		p.Add(b.write(i+1, s.URL))
 	}
-	for b.questions() < n+20 { // each run, and the list many times
-		p.Add(id(n + 1)) // there is none
+	for b.questions() < n+3 { // each run, and the list several times
+		<-time.After(time.Millisecond)
 	}
 	b.fail(nil)
 	delivered(t, b, n)
 	text := logged.text()
-	if !strings.Contains(text, errDisk.Error()) || !strings.Contains(text, "outcomes of runs could not be read") {
-		t.Error(text)
+	for _, want := range []string{"outcomes of runs could not be read", "the runs that wait for their callback could not be read"} {
+		if said := strings.Count(text, want); said < 1 || said > n/4 || !strings.Contains(text, errDisk.Error()) {
+			t.Errorf("%q is said %d times:\n%.2000s", want, said, text)
+		}
 	}
 }
 
@@ -182,12 +185,8 @@ func TestCloseWaits(t *testing.T) {
 			}
 		})
 	}
-	for b.done != nil && len(b.done) == 0 {
-		select {
-		case hold <- struct{}{}:
-		case <-time.After(time.Millisecond):
-		}
-	}
+	<-p.Closing()
+	close(hold)
 	ended.Wait()
 	p.Add(b.write(3, s.URL))
 	if o := b.next(t); o.run != 1 || !o.delivered || len(got)+len(b.done) > 0 {
@@ -195,19 +194,29 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
-// TestCloseCutsOff: calls that go on for too long, and look-ups and handshakes too; they are made again at the next start.
+// TestCloseCutsOff: calls that go on for too long, and handshakes too; they are made again at the next start.
 func TestCloseCutsOff(t *testing.T) {
 	hold := make(chan struct{})
 	s, got := receiver(t, func(http.ResponseWriter, *http.Request) { <-hold })
 	defer close(hold)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
 	before := goleak.IgnoreCurrent()
 	b := newBook()
 	c := config(b)
 	c.Timeout, c.Attempts = time.Hour, 1
 	p := start(t, c)
 	p.Add(b.write(1, s.URL))
-	p.Add(b.write(2, strings.Replace(s.URL, "http:", "https:", 1)))
+	p.Add(b.write(2, "https://"+silent.Addr().String()))
 	<-got
+	shaking, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shaking.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errDisk)
 	if err := p.Close(ctx); !errors.Is(err, errDisk) {
