@@ -129,6 +129,9 @@ func (p *Pool) explain(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Sprintf("there was no answer within %v", p.cfg.Timeout)
 	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) { // it names both ends
+		return fmt.Sprintf("the connection failed: %v", op.Err)
+	}
 	s := err.Error()
 	if len(s) > maxDetail {
 		s = s[:maxDetail]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -93,9 +94,10 @@ func TestGivesUp(t *testing.T) {
 		{statuses(500), 3, 500, "the answer was 500 Internal Server Error"},
 		{statuses(599), 3, 599, "the answer was 599"},
 		{statuses(500, 410), 2, 410, "the answer was 410 Gone"},
-		{http.RedirectHandler(elsewhere.URL, 307).ServeHTTP, 3, 307, "the answer was 307 Temporary Redirect: redirects are not followed"},
+		{http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect).ServeHTTP, 3, 307, "the answer was 307 Temporary Redirect: redirects are not followed"},
 		{func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, 3, 0, "EOF"},
 		{func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }, 3, 0, "server response headers exceeded"},
+		{func(w http.ResponseWriter, _ *http.Request) { reset(w) }, 3, 0, "connection reset by peer"},
 		{func(w http.ResponseWriter, _ *http.Request) { raw(w, strings.Repeat("\xff", 9000)+"\r\n\r\n") }, 3, 0, "malformed HTTP response"},
 		// Here a body has no end, since it is the connection.
 		{func(w http.ResponseWriter, _ *http.Request) {
@@ -108,7 +110,7 @@ func TestGivesUp(t *testing.T) {
 		cfg.Attempts = 3
 		start(t, cfg).Add(b.write(1, s.URL))
 		o := b.next(t)
-		if o.delivered || o.status != c.status || !strings.Contains(o.detail, c.detail) || len(o.detail) > 256 {
+		if o.delivered || o.status != c.status || !strings.Contains(o.detail, c.detail) || len(o.detail) > 256 || strings.Contains(o.detail, "127.") {
 			t.Errorf("%+v, want %d %q", o, c.status, c.detail)
 		}
 		if len(got) != c.calls {
@@ -129,6 +131,29 @@ func raw(w http.ResponseWriter, text string) {
 	_, _ = c.Write([]byte(text))
 	_, _ = c.Read(make([]byte, 1))
 	_ = c.Close()
+}
+
+// reset answers with nothing but RST.
+func reset(w http.ResponseWriter) {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
+}
+
+// TestNobodyListens: what is said about it.
+func TestNobodyListens(t *testing.T) {
+	s := httptest.NewServer(statuses(200))
+	s.Close()
+	b := newBook()
+	c := config(b)
+	c.Attempts = 2
+	start(t, c).Add(b.write(1, s.URL))
+	if o := b.next(t); o != (outcome{1, false, 0, "the connection failed: connect: connection refused"}) {
+		t.Errorf("%+v", o)
+	}
 }
 
 // TestRetryAfterIsHonoured: within the cap, and whatever chance says.
@@ -185,7 +210,7 @@ func TestEndlessAnswer(t *testing.T) {
 
 // TestTLS: only whom the roots vouch for.
 func TestTLS(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(statuses(200)))
+	s := httptest.NewUnstartedServer(statuses(200))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()

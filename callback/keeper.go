@@ -19,7 +19,7 @@ func (k *keeper) turn(p *Pool) time.Duration {
 	var room int
 	var failed error
 	p.with(func(q *queue) {
-		if next, any := q.wake(now); any {
+		if next, more := q.wake(now); more {
 			idle = min(idle, next.Sub(now))
 		}
 		if q.missed && !k.reading {

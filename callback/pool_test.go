@@ -3,6 +3,7 @@ package callback_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -228,6 +229,28 @@ func TestCloseCutsOff(t *testing.T) {
 	}
 	if b.urls[id(1)] == "" {
 		t.Error("the run is not in the Source any more")
+	}
+}
+
+// TestNothingOfCallsIsLogged: neither URLs, nor documents, nor what comes back, nor secrets.
+func TestNothingOfCallsIsLogged(t *testing.T) {
+	s, _ := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "hush")
+		w.WriteHeader(500)
+		_, _ = w.Write([]byte("hush"))
+	})
+	b := newBook()
+	var logged lines
+	c := config(b)
+	c.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c.Attempts, c.Secrets = 2, [][]byte{[]byte("hush hush hush hush hush")}
+	p := start(t, c)
+	for i, url := range []string{s.URL + "/hush?hush", "http://hush:hush@example.com/", "https" + s.URL[4:] + "/hush", "http://hush.localhost/"} {
+		p.Add(b.write(i+1, url))
+		b.next(t)
+	}
+	if err := p.Close(t.Context()); err != nil || logged.text() != "" {
+		t.Errorf("%v, and it is logged:\n%s", err, logged.text())
 	}
 }
 

@@ -135,7 +135,7 @@ func (q *queue) forget(d *delivery) {
 }
 
 // wake makes ready what is due, and says when the next one is.
-func (q *queue) wake(now time.Time) (next time.Time, any bool) {
+func (q *queue) wake(now time.Time) (next time.Time, more bool) {
 	for len(q.delayed) > 0 {
 		d := q.delayed[0]
 		if d.due.After(now) {
