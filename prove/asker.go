@@ -118,8 +118,11 @@ func (p *asker) session(k *socket, load context.Context, release func()) (done b
 	live, stop := context.WithCancel(load)
 	unwatch := context.AfterFunc(lost, stop)
 	for p.pace.wait(live) {
-		if err := p.send(k); err != nil {
-			cancel(err)
+		for range p.pace.burst(p.rand) {
+			if err := p.send(k); err != nil {
+				cancel(err)
+				break
+			}
 		}
 	}
 	for lost.Err() == nil && !done { // load has ended

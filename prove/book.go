@@ -17,6 +17,7 @@ type Book struct {
 	hands    int       // hand-outs so far
 	tellings int       // runs told to have finished
 	counts   counts
+	begun    chan struct{} // closed when the next request is sent; nil: nobody waits for it
 	times    times
 }
 
@@ -34,7 +35,8 @@ type counts struct {
 // entry is one request.
 type entry struct {
 	asked      Order
-	id         string // of the run, once it is known
+	id         string // of the run, once anybody has seen it
+	promised   bool   // its producer has
 	took       bool   // it has been handed out
 	cancelled  bool   // somebody asked for that
 	lost       bool   // blamed already
@@ -61,6 +63,7 @@ type Order struct {
 	Work   time.Duration // what it costs a worker
 	Fail   int           // attempts that workers let fail
 	Wait   bool          // the producer waits for the result
+	Cancel bool          // it thinks better of it at once, if it speaks HTTP
 }
 
 // Session is a worker's connection.
@@ -133,7 +136,21 @@ func (b *Book) Begin(o Order) Order {
 	defer b.mu.Unlock()
 	o.Number = len(b.entries)
 	b.entries = append(b.entries, &entry{asked: o})
+	if b.begun != nil {
+		close(b.begun)
+		b.begun = nil
+	}
 	return o
+}
+
+// Begun is closed when the next request is about to be sent.
+func (b *Book) Begun() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.begun == nil {
+		b.begun = make(chan struct{})
+	}
+	return b.begun
 }
 
 // Unanswered notes that nobody will know whether the server has taken a request.
@@ -148,24 +165,27 @@ func (b *Book) count(change func(*counts)) {
 	b.mu.Unlock()
 }
 
-// Acknowledge notes the promise: the run's id. took is how long it was in coming; 0 if that is not to be counted.
-func (b *Book) Acknowledge(number int, id string, took time.Duration) {
+// Acknowledge notes the promise: the run's id. took is how long it was in coming; 0 if that is not to be counted. It
+// returns false if the request is another run already.
+func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.find(number)
-	switch {
-	case e == nil:
-	case id == "":
-		b.faults.blame(Broken, "request %d was acknowledged without an id", number)
-	case e.id == "":
-		e.id = id
+	if e == nil {
+		return false
+	}
+	if e.id != "" && e.id != id {
+		b.faults.blame(Doubled, "request %d (key %q) is run %s, and also run %s", number, e.asked.Key, e.id, id)
+		return false
+	}
+	if !e.promised {
+		e.promised, e.id = true, id
 		b.known = append(b.known, number)
 		if took > 0 {
 			b.times.ack.record(took)
 		}
-	case e.id != id:
-		b.faults.blame(Doubled, "request %d (key %q) is run %s, and later run %s", number, e.asked.Key, e.id, id)
 	}
+	return true
 }
 
 // find is a request by its number; a server that makes one up is blamed.

@@ -158,7 +158,7 @@ func (b *Book) Same(k Known, ids []string) {
 	if len(ids) != 1 || ids[0] != k.ID {
 		kind := Doubled
 		if len(ids) == 0 {
-			kind = Lost
+			kind = Wrong
 		}
 		b.faults.blame(kind, "key %q is of run %s, and the server lists %q", k.Key, k.ID, ids)
 	}

@@ -36,7 +36,7 @@ func (c *Config) validate() error {
 		c.For = time.Minute
 	}
 	if c.Kills == 0 {
-		c.Kills = int(c.For / (2 * time.Second))
+		c.Kills = max(1, int(c.For/(2*time.Second)))
 	}
 	if c.Rate == 0 {
 		c.Rate = 300
@@ -47,8 +47,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.For < minFor || c.For > maxFor:
 		return fmt.Errorf("prove for %v: it must be from %v to %v", c.For, minFor, maxFor)
-	case c.Kills < 0 || time.Duration(c.Kills)*minBetween > c.For:
-		return fmt.Errorf("%d kills in %v: it must be from 1 to %d, one every %v", c.Kills, c.For, c.For/minBetween, minBetween)
+	case c.Kills < 1 || time.Duration(c.Kills)*minBetween > c.For:
+		return fmt.Errorf("%d kills in %v: it must be from 1 to %d, one every %v at most", c.Kills, c.For, c.For/minBetween, minBetween)
 	case c.Rate < 1 || float64(c.Rate)*c.For.Seconds() > maxRuns:
 		return fmt.Errorf("%d requests a second for %v: it must be at least 1, and %d in all at most", c.Rate, c.For, maxRuns)
 	case c.Settle < time.Second:
@@ -56,6 +56,9 @@ func (c *Config) validate() error {
 	}
 	return c.folder()
 }
+
+// mean is how long a server lives on average, and a worker's connection.
+func (c *Config) mean() time.Duration { return c.For / time.Duration(c.Kills) }
 
 // ErrNotEmpty is returned when the folder to prove in has something in it, which prove will not touch.
 var ErrNotEmpty = errors.New("prove: the folder is not empty")

@@ -34,6 +34,10 @@ func newOrder(r *rand.Rand, now time.Time) (o Order) {
 	case n < 4:
 		o.Work = time.Duration(1+r.IntN(20)) * time.Millisecond
 	}
+	if r.IntN(12) == 0 {
+		o.Cancel = true
+		o.Work += time.Duration(r.IntN(2)) * 200 * time.Millisecond // it runs by then, or does not yet
+	}
 	if r.IntN(20) == 0 {
 		o.Fail = 1 + r.IntN(maxFailures)
 	}
@@ -80,10 +84,9 @@ func (p problem) ended() (state string, ok bool) {
 	return "", false
 }
 
-// promised tells the book of an answer that is no refusal. mark and took are as Book has them.
+// promised tells the book of an answer that is no refusal; one that was nonsense has no id, and was blamed by then. mark and took are as Book has them.
 func (b *Book) promised(o Order, a answer, mark int, took time.Duration) {
-	b.Acknowledge(o.Number, a.id, took)
-	if a.state != "" && a.id != "" {
+	if a.id != "" && b.Acknowledge(o.Number, a.id, took) && a.state != "" {
 		b.Read(o.Number, mark, Document{ID: a.id, State: a.state, Result: a.result})
 	}
 }

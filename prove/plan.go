@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -24,7 +25,7 @@ const (
 func newRand(seed, part uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, part)) }
 
 func newPlan(c Config) *plan {
-	return &plan{rand: newRand(c.Seed, partKills), mean: c.For / time.Duration(c.Kills)}
+	return &plan{rand: newRand(c.Seed, partKills), mean: c.mean()}
 }
 
 // life is how long the next server may live: from when it is ready, or, one time in eight, a moment from the start of its
@@ -34,4 +35,16 @@ func (p *plan) life() (after time.Duration, fromReady bool) {
 		return time.Duration(p.rand.Int64N(int64(50 * time.Millisecond))), false
 	}
 	return time.Duration(p.rand.Int64N(int64(2 * p.mean))), true
+}
+
+// aim waits, every other time, until a request is sent, and then up to 2 ms: a commit is under way then.
+func (p *plan) aim(ctx context.Context, begun <-chan struct{}) {
+	if p.rand.IntN(2) == 0 {
+		return
+	}
+	select {
+	case <-begun:
+		sleep(ctx, time.Duration(p.rand.Int64N(int64(2*time.Millisecond))))
+	case <-ctx.Done():
+	}
 }

@@ -23,6 +23,16 @@ func (p *pace) wait(ctx context.Context) bool {
 	return sleep(ctx, p.next.Sub(now))
 }
 
+// maxBurst is how many requests are sent at once at most.
+const maxBurst = 20
+
+// burst is how many to send now. Those after the first put off the next wait.
+func (p *pace) burst(r *rand.Rand) int {
+	n := 1 + r.IntN(maxBurst)
+	p.next = p.next.Add(time.Duration(n-1) * p.interval)
+	return n
+}
+
 // httpProducer sends one request after the other over HTTP.
 type httpProducer struct {
 	caller *caller
@@ -52,6 +62,9 @@ func (p *httpProducer) submit(ctx context.Context, o Order) {
 		switch {
 		case err == nil && !a.refused:
 			book.promised(o, a, mark, took)
+			if o.Cancel && a.id != "" {
+				_ = p.caller.cancel(ctx, Known{o, a.id}) // an error is judged by then
+			}
 			return
 		case err == nil:
 			book.Refused()
@@ -88,9 +101,9 @@ func (v *visitor) run(ctx, load context.Context) {
 		switch n := v.rand.IntN(10); {
 		case n == 0:
 			_ = v.caller.cancel(ctx, k)
-		case n < 4 && k.Key != "":
+		case n < 5 && k.Key != "":
 			v.repeat(ctx, k)
-		case n < 6:
+		case n < 7:
 			_, _ = v.caller.read(ctx, k, "?wait=0.2s")
 		default:
 			_, _ = v.caller.read(ctx, k, "")

@@ -12,8 +12,6 @@ const (
 	askers        = 4
 	visitors      = 2
 	workers       = 6
-	// cutMean is how long a worker lives on average.
-	cutMean = 2 * time.Second
 )
 
 // Run proves. The Report has what was found so far also if there is an error: ErrEnded and ErrNotEmpty, an error of
@@ -89,6 +87,9 @@ func (s *server) harm(ctx context.Context, c Config, progress *progress) error {
 		if kills == c.Kills {
 			return nil
 		}
+		if fromReady {
+			plan.aim(ctx, s.book.Begun())
+		}
 		s.kill()
 		progress.killed()
 	}
@@ -120,7 +121,7 @@ func (s *server) producers(ctx, load context.Context, c Config) *sync.WaitGroup 
 func (s *server) workers(ctx, load context.Context, c Config) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for i := range uint64(workers) {
-		w := &worker{server: s, book: s.book, hello: i%2 == 1, mean: cutMean,
+		w := &worker{server: s, book: s.book, hello: i%2 == 1, mean: c.mean(),
 			rand: newRand(c.Seed, partWorker+i), cuts: newRand(c.Seed, partCuts+i)}
 		all.Go(func() { w.run(ctx, load) })
 	}
