@@ -29,7 +29,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	defer s.log.Close()
 	err = s.prove(ctx, c)
 	r := book.Report()
-	r.Seed, r.Took = c.Seed, time.Since(began)
+	r.Seed, r.Dir, r.Took = c.Seed, c.Dir, time.Since(began)
 	return r, err
 }
 

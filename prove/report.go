@@ -11,6 +11,7 @@ import (
 // Report is what was found.
 type Report struct {
 	Seed       uint64
+	Dir        string // with the server's data and its log
 	Took       time.Duration
 	Kills      int // of the server
 	Cuts       int // of workers' connections, with work in hand or not
@@ -119,7 +120,7 @@ func (r Report) verdict() string {
 	case r.Accepted == 0:
 		return "NOT PROVED: the server has accepted nothing"
 	case !r.Good():
-		return fmt.Sprintf("NOT PROVED: the server did wrong; its data and its log are kept, and seed %d plans the same again", r.Seed)
+		return fmt.Sprintf("NOT PROVED: the server did wrong; its data and its log are in %s, and seed %d plans the same again", r.Dir, r.Seed)
 	}
 	return fmt.Sprintf("nothing that was acknowledged is lost: all %d runs ended, and read as they were told", r.Accepted)
 }
