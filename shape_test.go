@@ -37,6 +37,7 @@ var rooms = map[string]room{
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"store":                {},
+	"keeper":               {imports: []string{"document", "dispatch", "store"}},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -78,6 +78,7 @@ type Load struct {
 	From  []byte // To too: the caller keeps them
 	To    []byte
 	Limit int
+	Bytes int    // after the row with which the answer has so many bytes, it ends
 	ID    ID     // if Table is 0: the run that is asked about
 	Also  string // tables to look up each run in: ID, or the last 16 bytes of each key or value that was found (the value, if it has as many)
 }
