@@ -26,7 +26,7 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
+	".":                    {imports: []string{"callback", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "footprint"}},
 	"footprint":            {},
 	"console":              {imports: []string{"document", "dispatch"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
@@ -38,6 +38,7 @@ var rooms = map[string]room{
 	"schedule":             {pure: true},
 	"store":                {},
 	"callback":             {},
+	"keeper":               {imports: []string{"document", "dispatch", "store"}},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},
