@@ -38,6 +38,7 @@ var rooms = map[string]room{
 	"schedule":             {pure: true},
 	"store":                {},
 	"keeper":               {imports: []string{"document", "dispatch", "store"}},
+	"callback":             {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -137,6 +137,7 @@ type Stats struct {
 	Queued, Leased, Waiting, Schedule int    // now: in a queue and in memory, with a worker, effects parked, waiting for a time and in memory
 	Accepted, Succeeded, Died         uint64 // runs stored, and those that succeeded, and are dead
 	Failures                          uint64 // attempts that failed
+	Unread                            uint64 // stored runs that could not be understood
 	Stored                            int    // now: runs in a queue that are on the disk only
 	Loads                             int    // now: questions to the store that are not answered
 	Workers, Names                    int    // now: connections that registered or asked, names known

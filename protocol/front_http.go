@@ -11,8 +11,10 @@ import (
 func (f *Front) Request(s *Session, r *Request) {
 	path := r.Path
 	switch {
-	case string(path) == "/workers" || string(path) == "/tasks" && wantsDetail(r.Query):
-		f.page(s, r)
+	case isList(path) || string(path) == "/tasks" && wantsDetail(r.Query):
+		f.page(s, r, "GET, HEAD, OPTIONS")
+	case string(path) == "/backup":
+		f.page(s, r, "POST, OPTIONS")
 	case string(path) == "/healthz":
 		f.health(s, r, true)
 	case string(path) == "/readyz":
@@ -39,6 +41,8 @@ func (f *Front) Request(s *Session, r *Request) {
 				return
 			}
 			f.notFound(s, r)
+		case string(first) == "runs" && len(second) > 0:
+			f.runs(s, r, second, third)
 		case string(first) == "scheduled" && len(second) > 0 && third == nil:
 			f.unscheduleTask(s, r, second)
 		case string(path) == "*" && string(r.Method) == http.MethodOptions:
@@ -60,9 +64,14 @@ func cutSegment(path []byte) (segment, rest []byte) {
 	return path[1:], nil
 }
 
-// page has a list for people answered off the event loops.
-func (f *Front) page(s *Session, r *Request) {
-	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
+// isList tells the paths of lists for people.
+func isList(path []byte) bool {
+	return string(path) == "/workers" || string(path) == "/runs" || string(path) == "/scheduled"
+}
+
+// page has a page for people answered off the event loops.
+func (f *Front) page(s *Session, r *Request, allow string) {
+	if !f.allowed(s, r, allow) {
 		return
 	}
 	f.Flush() // what came before it in this read is answered now, if it can be
@@ -131,6 +140,13 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 			return
 		}
 	}
+	asks := r.Terms || len(r.Query) > 0
+	if asks {
+		if bad := f.queried(r); bad != nil {
+			f.refuse(s, r, bad.status, bad.typ, bad.detail)
+			return
+		}
+	}
 	if len(f.events) > 0 && f.from != s.ID {
 		f.Flush()
 	}
@@ -151,24 +167,21 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 		f.scratch = append(f.scratch, options.Of(body)...)
 	}
 	e := f.event(s, nil)
-	f.base = f.scratch
 	e.Kind, e.Seq, e.At = kind, r.Seq, at
 	e.Name = dispatch.Span{Off: uint32(start), Len: uint32(end - start)}
 	e.Body = dispatch.Span{Off: uint32(end), Len: uint32(len(f.scratch) - end)}
+	if asks {
+		f.saidOverHTTP(e)
+	}
+	f.base = f.scratch
 }
 
-func (f *Front) unscheduleTask(s *Session, r *Request, id []byte) {
-	if !f.allowed(s, r, "DELETE, OPTIONS") {
-		return
+// saidOverHTTP puts what was asked into an event, and what its answer will have to know.
+func (f *Front) saidOverHTTP(e *dispatch.Event) {
+	e.Terms = f.appendTerms(e.Kind)
+	if a := &f.asked; e.Kind == dispatch.RunTask {
+		e.Nonce = f.appendNote(&note{async: a.async, waited: a.wait >= 0, wait: max(a.wait, 0) / 1000})
 	}
-	text, err := DecodePathSegment(nil, id)
-	if err != nil {
-		f.refuse(s, r, http.StatusBadRequest, ProblemBadPath, err.Error())
-		return
-	}
-	e := f.event(s, nil)
-	e.Kind, e.Seq = dispatch.UnscheduleTask, r.Seq
-	e.Token, _ = dispatch.ParseToken(text) // what is no id of ours names nothing, and is not found
 }
 
 // allowed answers OPTIONS, and methods that the path has not; it reports whether the method is one to go on with.
@@ -209,7 +222,8 @@ func hasMethod(allow, method string) bool {
 func (f *Front) notFound(s *Session, r *Request) {
 	f.refuse(s, r, http.StatusNotFound, "",
 		"there is nothing here; there are GET /tasks, GET /workers, GET /healthz, GET /readyz, POST /task/{name}, POST /schedule/{when}/{name}, "+
-			"DELETE /scheduled/{id}, and the WebSockets /websocket and /worker")
+			"GET /scheduled, DELETE /scheduled/{id}, GET /runs, GET and DELETE /runs/{id}, GET /runs/{id}/why, POST /runs/{id}/retry, "+
+			"POST /runs/retry, POST /runs/purge, POST /backup, and the WebSockets /websocket and /worker")
 }
 
 func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) {
