@@ -85,7 +85,7 @@ func start(o options, log *slog.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Serve, cfg.Pages = tasks.Serve, console.New(tasks)
+	cfg.Serve, cfg.Pages = tasks.Serve, console.New(console.Config{Tasks: tasks, Runs: tasks})
 	server, err := reactor.Listen(cfg)
 	if err != nil {
 		return nil, err

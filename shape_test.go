@@ -28,7 +28,7 @@ type room struct {
 var rooms = map[string]room{
 	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
 	"footprint":            {},
-	"console":              {imports: []string{"document", "dispatch"}},
+	"console":              {imports: []string{"document", "dispatch", "store"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
 	"protocol":             {imports: []string{"document", "dispatch"}, pure: true},
 	"document":             {imports: []string{"dispatch"}, pure: true},
