@@ -39,6 +39,7 @@ var rooms = map[string]room{
 	"store":                {},
 	"keeper":               {imports: []string{"document", "dispatch", "store"}},
 	"callback":             {},
+	"prove":                {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},
