@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -72,7 +73,8 @@ type service struct {
 	tasks    *reactor.Tasks
 	keeper   *keeper.Keeper
 	calls    *callback.Pool
-	said     time.Time // when it was last logged how far the opening is
+	pages    http.Handler // once the store is open: nothing is taken before
+	said     time.Time    // when it was last logged how far the opening is
 }
 
 // listen wires the rooms together. What is asked for is refused until the store is open.
@@ -102,7 +104,7 @@ func listen(o options, log *slog.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Serve, cfg.Pages = s.tasks.Serve, s.pages()
+	cfg.Serve, cfg.Pages = s.tasks.Serve, http.HandlerFunc(s.page)
 	s.server, err = reactor.Listen(cfg)
 	return s, err
 }

@@ -9,12 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"workman/callback"
 	"workman/console"
 	"workman/dispatch"
 	"workman/keeper"
+	"workman/store"
 )
 
 // open opens the store and tells the dispatcher what is in it; then the server takes what it is asked. A signal meanwhile
@@ -63,6 +62,9 @@ func (s *service) open(signals <-chan os.Signal) error {
 	if err != nil {
 		return errors.Join(err, s.calls.Close(context.Background()), s.keeper.Close())
 	}
+	s.pages = console.New(console.Config{
+		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Backup: s.keeper.Store().Backup, Local: s.server.Loopback(),
+	})
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)
 	s.tasks.Start()
 	s.tasks.Starting("")
@@ -88,8 +90,8 @@ func (s *service) keeping() keeper.Config {
 	c := keeper.DefaultConfig()
 	c.Log, c.Store.Log = s.log, s.log
 	if s.o.Memory {
-		c.Store.FS = vfs.NewMem()
-		c.Store.SegmentBytes, c.Store.Segments = 4<<20, 4
+		c.Store = store.MemoryConfig()
+		c.Store.Log = s.log
 	}
 	c.Store.Async = s.o.Durability == "async"
 	c.Store.MaxPending = 1 << 30 // the dispatcher bounds it
@@ -100,5 +102,5 @@ func (s *service) keeping() keeper.Config {
 	return c
 }
 
-// pages are what people look at. They come once the store is open.
-func (s *service) pages() http.Handler { return console.New(s.tasks) }
+// page shows what people look at.
+func (s *service) page(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }

@@ -3,7 +3,6 @@ package keeper
 import (
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
 	"workman/dispatch"
 	"workman/store"
@@ -99,9 +98,8 @@ func (r *restore) finished() error {
 	runs, bytes := 0, int64(0)
 	err := r.store.Scan(dispatch.TableExpiry, nil, nil, func(_, value []byte) bool {
 		r.read()
-		size, _ := strconv.ParseInt(string(value), 10, 64) // one that says nothing weighs nothing
 		runs++
-		bytes += size
+		bytes += dispatch.ExpirySize(value)
 		return true
 	})
 	r.to.Kept(runs, bytes)
