@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -99,11 +100,15 @@ func (d *desk) say(messages ...string) string {
 func (d *desk) texts() string {
 	var all []string
 	for in := bytes.NewReader(d.session.Out); in.Len() > 0; {
-		f, err := ws.ReadFrame(in)
-		if err != nil {
+		h, err := ws.ReadHeader(in)
+		if err != nil || h.OpCode != ws.OpText {
+			d.t.Fatal(h, err)
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(in, payload); err != nil {
 			d.t.Fatal(err)
 		}
-		all = append(all, string(f.Payload))
+		all = append(all, string(payload))
 	}
 	return strings.Join(all, "\n")
 }
