@@ -37,6 +37,7 @@ var rooms = map[string]room{
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"store":                {},
+	"callback":             {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -79,6 +79,7 @@ type worker struct {
 	burst      int    // bytes handed out since its loop last said Unblock,
 	input      uint64 // or since this input, the last in which it said something: what came before is written
 	blocked    bool
+	hello      bool // it understands what workers of old do not
 	inHand     list // its tasks, in the order they were handed out
 	leased     int
 	names      []uint32 // registered, in ascending order

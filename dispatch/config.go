@@ -18,7 +18,32 @@ type Config struct {
 	Burst        int     // bytes handed to a worker in one go, before its loop is asked whether they are written: see Paused
 	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
 	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
-	Durable      bool    // a store answers with Committed: schedules are promised only then
+
+	Durable   bool  // there is a store: without, no runs are taken
+	Window    int   // runs of one name and priority that wait in memory; the others are on the disk only
+	Near      int   // runs that wait for their time in memory
+	MaxUnsafe int64 // bytes that are not durable yet, and of what waits for that
+	KeepBytes int64 // of finished runs that are kept
+	Usual     Policy
+	Policies  []TaskPolicy // of tasks by name; the first that fits counts
+}
+
+// TaskPolicy is how runs of some tasks are treated, where a request says nothing else.
+type TaskPolicy struct {
+	Task string // a name; one that ends in * is every name that begins so
+	Policy
+}
+
+// policy is what counts for a task.
+func (c *Config) policy(name []byte) Policy {
+	for i := range c.Policies {
+		p := &c.Policies[i]
+		n := len(p.Task)
+		if string(name) == p.Task || n > 0 && p.Task[n-1] == '*' && len(name) >= n-1 && string(name[:n-1]) == p.Task[:n-1] {
+			return p.Policy
+		}
+	}
+	return c.Usual
 }
 
 // DefaultConfig is right for most. MaxBytes is for main to set: it depends on the machine.
@@ -34,6 +59,11 @@ func DefaultConfig() Config {
 		Burst:        1 << 20,
 		Losses:       5,
 		FirePerStep:  256,
+		Window:       4096,
+		Near:         65_536,
+		MaxUnsafe:    64 << 20,
+		KeepBytes:    16 << 30,
+		Usual:        DefaultPolicy(),
 	}
 }
 
@@ -50,13 +80,14 @@ func (c Config) validate() error {
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Burst", int64(c.Burst)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
+		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
 		if b.v < 1 {
 			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)
 		}
 	}
-	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<31 {
-		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, int64(1<<31))
+	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<29 {
+		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, int64(1<<29))
 	}
 	if c.Losses > 255 {
 		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)

@@ -78,6 +78,7 @@ type Load struct {
 	From  []byte // To too: the caller keeps them
 	To    []byte
 	Limit int
+	Bytes int    // after the row with which the answer has so many bytes, it ends
 	ID    ID     // if Table is 0: the run that is asked about
 	Also  string // tables to look up each run in: ID, or the last 16 bytes of each key or value that was found (the value, if it has as many)
 }
@@ -136,6 +137,7 @@ type Stats struct {
 	Queued, Leased, Waiting, Schedule int    // now: in a queue and in memory, with a worker, effects parked, waiting for a time and in memory
 	Accepted, Succeeded, Died         uint64 // runs stored, and those that succeeded, and are dead
 	Failures                          uint64 // attempts that failed
+	Unread                            uint64 // stored runs that could not be understood
 	Stored                            int    // now: runs in a queue that are on the disk only
 	Loads                             int    // now: questions to the store that are not answered
 	Workers, Names                    int    // now: connections that registered or asked, names known

@@ -86,7 +86,7 @@ const (
 	// From the store.
 	Committed    // Seq: every record up to this number is durable
 	CommitFailed // Seq: no record after this number ever will be
-	Loaded       // Seq, Body: the answer to that Load, see AppendRow; Count is 0 if it could not be read
+	Loaded       // Seq, Body: the answer to that Load, see AppendRow. Count: LoadFailed, LoadWhole or LoadPart
 	StoreLow     // Count: whether the store is nearly full, and takes only what finishes runs
 	CallbackDone // Run: its callback was made, or given up
 
@@ -94,6 +94,13 @@ const (
 	ListTaskInfo   // Seq, At, Count: put a Survey of tasks into the batch, from the place At, Count at most
 	ListWorkerInfo // the same of workers
 	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
+)
+
+// How a load ended: it could not be read, everything that was asked for is there, or Limit or Bytes ended it.
+const (
+	LoadFailed uint32 = iota
+	LoadWhole
+	LoadPart
 )
 
 // What a worker says about the next attempt, beside a number of milliseconds until then.

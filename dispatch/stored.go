@@ -133,17 +133,19 @@ func DecodeRun(b []byte) (r StoredRun, err error) {
 
 // Status is what became of a run so far. Its slices are parts of the value it was decoded from.
 type Status struct {
-	Failures int    // attempts that failed
-	Losses   int    // workers lost
+	Attempts int    // that are over
+	Failures int    // of these, the ones that failed since it was last asked for
+	Losses   int    // and those whose worker was lost
 	Due      int64  // wall clock, of the next attempt, if it is retrying
 	Place    uint64 // in line, if it is pending and that is not its id's
+	Freed    bool   // its time to live and its deadline do not count any more
 	History  []byte // see Attempt.Append
 }
 
 // Append encodes the status.
 func (s *Status) Append(dst []byte) []byte {
 	dst = append(dst, form)
-	for _, v := range [...]uint64{uint64(s.Failures), uint64(s.Losses), uint64(s.Due), s.Place} {
+	for _, v := range [...]uint64{uint64(s.Attempts), uint64(s.Failures), uint64(s.Losses), uint64(s.Due), s.Place, flag(s.Freed)} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	return append(dst, s.History...)
@@ -155,12 +157,20 @@ func DecodeStatus(b []byte) (s Status, err error) {
 	if in.byte() != form {
 		return s, ErrStored
 	}
-	s.Failures, s.Losses, s.Due, s.Place = int(in.uvarint()), int(in.uvarint()), int64(in.uvarint()), in.uvarint()
+	s.Attempts, s.Failures, s.Losses = int(in.uvarint()), int(in.uvarint()), int(in.uvarint())
+	s.Due, s.Place, s.Freed = int64(in.uvarint()), in.uvarint(), in.uvarint() != 0
 	if in.bad {
 		return s, ErrStored
 	}
 	s.History = in.b
 	return s, nil
+}
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Attempt is one that failed, or whose worker was lost.
@@ -203,6 +213,7 @@ type Outcome struct {
 	State    RunState
 	Finished int64 // wall clock
 	Expires  int64 // wall clock: when it is forgotten
+	Attempts int   // as in Status
 	Failures int
 	Losses   int
 	History  []byte
@@ -212,7 +223,9 @@ type Outcome struct {
 // Append encodes the outcome.
 func (o *Outcome) Append(dst []byte) []byte {
 	dst = append(dst, form, byte(o.State))
-	for _, v := range [...]uint64{uint64(o.Finished), uint64(o.Expires), uint64(o.Failures), uint64(o.Losses)} {
+	for _, v := range [...]uint64{
+		uint64(o.Finished), uint64(o.Expires), uint64(o.Attempts), uint64(o.Failures), uint64(o.Losses),
+	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	return append(appendBytes(dst, o.History), o.Result...)
@@ -225,7 +238,8 @@ func DecodeOutcome(b []byte) (o Outcome, err error) {
 		return o, ErrStored
 	}
 	o.State = RunState(in.byte())
-	o.Finished, o.Expires, o.Failures, o.Losses = int64(in.uvarint()), int64(in.uvarint()), int(in.uvarint()), int(in.uvarint())
+	o.Finished, o.Expires = int64(in.uvarint()), int64(in.uvarint())
+	o.Attempts, o.Failures, o.Losses = int(in.uvarint()), int(in.uvarint()), int(in.uvarint())
 	o.History = in.bytes()
 	if in.bad || !o.State.Finished() || int(o.State) >= len(stateNames) {
 		return o, ErrStored
@@ -278,6 +292,15 @@ func ParseQueueKey(key []byte) (name []byte, rank uint8, place uint64, ok bool) 
 // AppendExpiryKey is a key of TableExpiry.
 func AppendExpiryKey(dst []byte, at int64, id ID) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, uint64(max(at, 0))), id[:]...)
+}
+
+// ParseExpiryKey takes it apart.
+func ParseExpiryKey(key []byte) (at int64, id ID, ok bool) {
+	if len(key) != 8+16 {
+		return 0, id, false
+	}
+	copy(id[:], key[8:])
+	return int64(binary.BigEndian.Uint64(key)), id, true
 }
 
 // AppendFailedKey is a key of TableFailed.

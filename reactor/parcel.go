@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"sync/atomic"
 
 	"workman/dispatch"
@@ -77,6 +78,10 @@ type courier struct {
 
 func (c *courier) add(e *dispatch.Effect) {
 	to := e.To.Loop()
+	if e.To == 0 {
+		c.reply(e)
+		return
+	}
 	if to >= len(c.tasks.ends) {
 		return
 	}
@@ -105,6 +110,15 @@ func (c *courier) send() {
 		c.tasks.timer.answer(a)
 	}
 	c.answers = nil
+}
+
+// reply keeps an effect that is for nobody: it answers the question with its number. So 0 answers none.
+func (c *courier) reply(e *dispatch.Effect) {
+	if e.Seq == 0 {
+		return
+	}
+	own := dispatch.Effect{Kind: e.Kind, Reason: e.Reason, Found: e.Found, Seq: e.Seq, Body: bytes.Clone(e.Body)}
+	c.answers = append(c.answers, answer{asked: e.Seq, effect: own})
 }
 
 // note keeps the answer to a question, if the batch holds one.

@@ -11,6 +11,7 @@ import (
 // which makes events of what sessions say and output of the dispatcher's effects.
 type Tasks struct {
 	combiner *dispatch.Combiner
+	keeper   Keeper
 	ends     []*end // by loop
 	timer    *timer
 	fault    func(what string, p any, stack string)
@@ -24,6 +25,21 @@ func NewTasks(combiner *dispatch.Combiner, clock func() dispatch.Now, fault func
 	t := &Tasks{combiner: combiner, fault: fault}
 	t.timer = newTimer(t, clock)
 	return t
+}
+
+// Keeper makes durable what the dispatcher wants to be, and asks the store what it wants to know. Keep is called by whoever
+// holds the dispatcher, with each batch that has something for it; it must not block, and nothing of the batch but the
+// slices of its Loads may be kept.
+type Keeper interface{ Keep(b *dispatch.Batch) }
+
+// KeepWith says who keeps. It is called at most once, before Start and before connections can come; without it nothing is
+// kept.
+func (t *Tasks) KeepWith(k Keeper) { t.keeper = k }
+
+func (t *Tasks) keep(b *dispatch.Batch) {
+	if len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 && t.keeper != nil {
+		t.keeper.Keep(b)
+	}
 }
 
 // Serve makes the service of one loop. The loops come in the order of their indexes.
@@ -109,6 +125,9 @@ func (e *end) some(effects []dispatch.Effect) (done int) {
 			continue
 		}
 		if to = e.loop.find(f.To); to == nil {
+			if f.To == 0 {
+				e.courier.reply(f)
+			}
 			continue
 		}
 		if f.Kind == dispatch.Paused {
@@ -125,6 +144,7 @@ func (e *end) Begin() { e.unpack() }
 
 // Deliver writes the effects for connections of this loop, and packs the others.
 func (e *end) Deliver(b *dispatch.Batch) {
+	e.tasks.keep(b)
 	for rest := b.Effects; len(rest) > 0; {
 		rest = rest[e.some(rest):]
 	}

@@ -6,20 +6,13 @@ import (
 	"fmt"
 )
 
-// Table is the first byte of every key, a letter from a to z: it says what the key is of. Each table has files of its own
-// on the disk, so that what is scanned together lies together. Numbers in keys are big-endian, so that they sort.
+// Table is the first byte of every key, a letter from a to z but for w, which is the store's own: it says what the key is
+// of. The user gives them their meaning. Each table has files of its own on the disk, so that what is scanned together lies
+// together. Numbers in keys are best big-endian, so that they sort.
 type Table byte
 
-// The tables of the server. The store itself treats all alike, and allows others, but for its own watermark's.
-const (
-	Runs     Table = 'r' // id → the run as it was asked for; never written again
-	Outcomes Table = 'f' // id → what it came to
-	States   Table = 's' // state, task, id → nothing; one a run
-	Due      Table = 'd' // time, id → nothing; runs that wait for a time
-	Keys     Table = 'k' // epoch, hash of an idempotency key → id
-
-	watermark Table = 'w' // the store's own: the last segment that Pebble holds
-)
+// watermark is the one table of the store itself: the last segment that Pebble holds. All others are its user's.
+const watermark Table = 'w'
 
 // MaxKey is how many bytes a key may have, beside its table.
 const MaxKey = 4096

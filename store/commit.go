@@ -24,7 +24,7 @@ func (s *Store) commit() {
 		if !ok {
 			return
 		}
-		if err := s.write(c.ops); err != nil {
+		if err := s.write(c); err != nil {
 			s.written <- step{err: err}
 			return
 		}
@@ -48,15 +48,27 @@ func (s *Store) take() (c chunk, ok bool) {
 	return c, true
 }
 
-// write makes a frame of operations durable.
-func (s *Store) write(ops []byte) error {
+// write makes a frame of operations durable, or with Config.Async hands it over.
+func (s *Store) write(c chunk) error {
 	j := s.journal
-	if !j.current.fits(len(ops)) {
+	if !j.current.Load().fits(len(c.ops)) {
 		if err := s.roll(); err != nil {
 			return err
 		}
 	}
-	return j.current.write(data, ops)
+	current := j.current.Load()
+	if err := current.write(data, c.ops); err != nil {
+		return err
+	}
+	if current.later == nil {
+		s.raise(c.last)
+		return nil
+	}
+	current.later.batch.Store(c.last)
+	if current.later.bytes.Load() >= syncBytes {
+		request(s.wantSync)
+	}
+	return nil
 }
 
 // roll goes on in the next segment, as soon as a slot is free.
@@ -65,7 +77,7 @@ func (s *Store) roll() error {
 	select {
 	case slot = <-s.journal.free:
 	default:
-		s.requestSlot()
+		request(s.wantSlot)
 		select {
 		case slot = <-s.journal.free:
 		case <-s.stop:
@@ -73,18 +85,23 @@ func (s *Store) roll() error {
 		}
 	}
 	if len(s.journal.free) == 0 {
-		s.requestSlot() // before it is missed
+		request(s.wantSlot) // before it is missed
 	}
+	full := s.journal.current.Load()
 	if err := s.journal.roll(slot); err != nil {
 		return fmt.Errorf("beginning a segment: %w", err)
 	}
-	s.written <- step{next: &memtable{segment: s.journal.current.number, slot: slot}}
+	if full.later != nil {
+		s.raise(full.later.batch.Load())
+	}
+	s.written <- step{next: &memtable{segment: full.number + 1, slot: slot}}
 	return nil
 }
 
-func (s *Store) requestSlot() {
+// request asks a goroutine for something, unless that was done and it has not begun yet.
+func request(want chan<- struct{}) {
 	select {
-	case s.wantSlot <- struct{}{}:
+	case want <- struct{}{}:
 	default:
 	}
 }
@@ -99,6 +116,7 @@ func (s *Store) tell() {
 			s.fail(st.err)
 		case st.next != nil:
 			s.sealed <- s.begin(st.next)
+		case s.Err() != nil: // it was written when the store had failed for another reason
 		default:
 			s.add(st.ops)
 			s.announce(st)

@@ -142,7 +142,17 @@ func (o ordered) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 
 // TestPowerCut cuts the power at random moments, also while a store is created, opened or recovered, and goes on with
 // what a disk may hold then.
-func TestPowerCut(t *testing.T) {
+func TestPowerCut(t *testing.T) { cutAgainAndAgain(t, false) }
+
+// TestPowerCutAsync does the same to a store that makes durable later what it has told: all that was synced is there, and
+// of the rest as much as comes before any gap.
+func TestPowerCutAsync(t *testing.T) {
+	defer store.SetSyncEvery(time.Millisecond)()
+	cutAgainAndAgain(t, true)
+}
+
+func cutAgainAndAgain(t *testing.T, async bool) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(*crashSeed, 0))
 	disk := vfs.NewCrashableMem()
 	var m models
@@ -155,8 +165,10 @@ func TestPowerCut(t *testing.T) {
 		if rng.IntN(3) > 0 {
 			after = 1 + rng.IntN(1500)
 		}
-		image, told, appended := runUntilCut(t, disk, rng, at, after)
-		s, err := store.Open(dir, small(image))
+		image, told, appended := runUntilCut(t, disk, rng, at, after, async)
+		cfg := small(image)
+		cfg.Async = async && rng.IntN(4) > 0
+		s, err := store.Open(dir, cfg)
 		if err != nil {
 			t.Fatalf("seed %d, round %d, %d operations after batch %d: %v", *crashSeed, round, after, at, err)
 		}
@@ -177,7 +189,7 @@ func TestPowerCut(t *testing.T) {
 }
 
 // runUntilCut opens a store and writes to it until the power is cut.
-func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int) (image *vfs.MemFS, told, appended int) {
+func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int, async bool) (image *vfs.MemFS, told, appended int) {
 	t.Helper()
 	var last, tried atomic.Int64
 	last.Store(int64(at))
@@ -185,16 +197,27 @@ func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int) (
 	c := &cut{disk: disk, rng: rand.New(rand.NewPCG(rng.Uint64(), 0)), after: after, done: make(chan struct{}),
 		before: func() int { return int(last.Load()) }, then: func() int { return int(tried.Load()) }}
 	cfg := small(errorfs.Wrap(ordered{disk, &c.links}, c))
+	cfg.Async = async
 	cfg.Told = func(n uint64, err error) {
 		if err != nil {
 			t.Error(err)
 		}
 		last.Store(int64(at) + int64(n))
 	}
+	var opened atomic.Pointer[store.Store]
+	if async {
+		c.before = func() int {
+			if s := opened.Load(); s != nil {
+				return at + int(s.Synced())
+			}
+			return at
+		}
+	}
 	s, err := store.Open(dir, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	opened.Store(s)
 	write(t, s, rng, at, &tried, c.done)
 	closeStore(t, s)
 	c.mu.Lock()
@@ -352,10 +375,12 @@ func restartTwice(t *testing.T, m *models, disk *vfs.MemFS, told, tried int) {
 }
 
 // fillUntilRefused appends until the store has failed, and returns how many batches it tried.
-func fillUntilRefused(t *testing.T, s *store.Store) int {
+func fillUntilRefused(t *testing.T, s *store.Store) int { return fillUntilRefusedFrom(t, s, 1) }
+
+func fillUntilRefusedFrom(t *testing.T, s *store.Store, first int) int {
 	t.Helper()
 	var b store.Batch
-	for n := 1; n < 5000; n++ {
+	for n := first; n < 5000; n++ {
 		fill(&b, n)
 		number, err := s.Append(&b)
 		if err == nil && n%8 == 0 {

@@ -1,6 +1,6 @@
 // Package store keeps operations on a sorted map of bytes durable: what it told to be durable survives kill -9 and a
 // power cut at any moment, and what it finds after one is exactly that, plus possibly some of what it had not told yet.
-// It knows nothing of tasks; [Table] says what the server keeps in it.
+// It knows nothing of tasks: its user says what each [Table] is for.
 //
 // [Open] opens a folder, and only one process can have it open. [Store.Append] takes a [Batch] of operations, gives it a
 // number and returns at once. When the batch is durable, [Config].Told is called with its number, in order, and

@@ -19,8 +19,9 @@ type segment struct {
 	slot   string // the file's name
 	number uint64
 	file   syncedFile
-	size   int // of the file
-	at     int // where the next frame goes
+	later  *later // the file, if data is not durable when it is written
+	size   int    // of the file
+	at     int    // where the next frame goes
 	frames uint64
 	buf    []byte // for the next frame
 }
@@ -31,7 +32,8 @@ func capacity(segmentBytes int) int { return maxPayload(segmentBytes - 2*page) }
 // fits reports whether a frame with such a payload, and a seal, have room.
 func (s *segment) fits(payload int) bool { return s.at+frameSize(payload)+page <= s.size }
 
-// write appends a frame, which is durable when it returns without an error. After an error nothing more is to be written.
+// write appends a frame, which is durable when it returns without an error, unless it is data and they become so later.
+// After an error nothing more is to be written.
 func (s *segment) write(k kind, payload []byte) error {
 	size := frameSize(len(payload))
 	if s.at+size > s.size {
@@ -41,7 +43,11 @@ func (s *segment) write(k kind, payload []byte) error {
 		s.buf = pages(size)
 	}
 	b := s.buf[:size:size]
-	putFrame(b, head{kind: k, segment: s.number, number: s.frames}, payload)
+	h := head{kind: k, segment: s.number, number: s.frames}
+	if s.later != nil {
+		h.unsynced = uint32(min(s.frames-s.later.synced.Load(), maxUnsynced))
+	}
+	putFrame(b, h, payload)
 	n, err := s.file.WriteAt(b, int64(s.at))
 	if err == nil && n < size {
 		err = io.ErrShortWrite
@@ -51,6 +57,17 @@ func (s *segment) write(k kind, payload []byte) error {
 	}
 	s.at += size
 	s.frames++
+	if s.later == nil {
+		return nil
+	}
+	s.later.frames.Store(s.frames)
+	s.later.bytes.Add(int64(size))
+	if k == data {
+		return nil
+	}
+	if _, err := s.later.sync(); err != nil {
+		return fmt.Errorf("syncing %s: %w", s.slot, err)
+	}
 	return nil
 }
 

@@ -29,6 +29,8 @@ type Store struct {
 	written   chan step      // from the committer to the teller, in order
 	sealed    chan *memtable // from the teller to the applier
 	wantSlot  chan struct{}  // to the grower
+	wantSync  chan struct{}  // to the syncer
+	synced    atomic.Uint64  // number of the last batch that is durable
 	broken    atomic.Bool    // Pebble cannot go on, not even to be closed
 	stop      chan struct{}  // closed when the store has failed or is being closed
 	stopOnce  sync.Once
@@ -51,7 +53,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, lock: l, stop: make(chan struct{}), wantSlot: make(chan struct{}, 1)}
+	s := &Store{cfg: cfg, lock: l, stop: make(chan struct{}), wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1)}
 	s.work.L, s.news.L = &s.mu, &s.mu
 	if err := s.open(dir); err != nil {
 		if s.state != nil {
@@ -64,6 +66,9 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.goroutine.Go(s.tell)
 	s.goroutine.Go(s.applyAll)
 	s.goroutine.Go(s.grow)
+	if cfg.Async {
+		s.goroutine.Go(s.syncLater)
+	}
 	return s, nil
 }
 
@@ -81,7 +86,7 @@ func (s *Store) open(dir string) error {
 	if s.state, applied, err = openState(fs, root, id, &s.cfg, s.broke); err != nil {
 		return err
 	}
-	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments}
+	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, async: s.cfg.Async}
 	return s.recover(applied)
 }
 
@@ -135,7 +140,7 @@ func (s *Store) resume(f *found, m *memtable) error {
 		next.file.Close()
 		return fmt.Errorf("store: sealing segment %d: %w", f.number, err)
 	}
-	j.current = next
+	j.current.Store(next)
 	s.memtables = []*memtable{m, {segment: next.number, slot: next.slot}}
 	s.sealed <- m
 	return nil
@@ -206,11 +211,16 @@ func (s *Store) Close() error {
 	s.work.Signal()
 	s.mu.Unlock()
 	s.goroutine.Wait()
+	if s.failure == nil {
+		if err := s.sync(); err != nil {
+			s.fail(err)
+		}
+	}
 	err := s.failure
 	if !s.broken.Load() {
 		err = errors.Join(err, s.state.db.Close())
 	}
-	s.journal.current.file.Close()
+	s.journal.current.Load().file.Close()
 	return errors.Join(err, s.lock.Close())
 }
 

@@ -1,0 +1,312 @@
+package dispatch
+
+// due is what is to happen at a time, as far as it is soon. All of it is recorded under TableDue; what is recorded for a time
+// up to through is in memory too. The rest is on the disk only, and is loaded when it is nearer.
+//
+// A load cannot find what is not committed yet. So it begins with an aim: from then on what is recorded for a time up to the
+// aim goes into memory, and the load is asked once everything that was recorded before is safe.
+type due struct {
+	through int64
+	next    int64 // the earliest time for which there may be something on the disk only; endless: there is none
+	aiming  bool
+	aim     int64
+	ready   uint64 // the batch that must be safe before the load is asked
+	loading bool
+	from    []byte // where the next page begins; nil: behind through
+	limits  pool[limit]
+}
+
+// limit is the time at which a run that is not in memory may expire.
+type limit struct {
+	id ID
+	at int64
+}
+
+const (
+	endless = int64(1)<<62 - 1
+	horizon = 60_000 // milliseconds: what is further off is on the disk only
+)
+
+// What a timer of the wall clock's wheel is for, in the upper bits of its value.
+const (
+	timerLimit = 1 << 31 // a task: it is to expire, perhaps. Without: it is scheduled, and becomes pending
+	timerDoom  = 1 << 30 // a limit: the same of a run that is not in memory
+	timerValue = timerDoom - 1
+)
+
+// isSoon tells whether what is recorded for a time now has to be in memory.
+func (q *due) isSoon(at int64) bool { return at <= q.through || q.aiming && at <= q.aim }
+
+// further notes that something is on the disk only.
+func (q *due) further(at int64) {
+	if q.isSoon(at) { // there was no room for it: from there on everything has to be looked at again
+		q.through = min(q.through, at-1)
+		q.aim = min(q.aim, at-1)
+		q.from = nil
+	}
+	q.next = min(q.next, at)
+}
+
+// await puts a run that is recorded under TableDue on the timetable, if its time is soon and there is room.
+func (d *Dispatcher) await(now Now, k *stored, r *StoredRun) {
+	at, _ := k.dueOf(r)
+	if d.due.isSoon(at) && d.stats.Schedule < d.cfg.Near {
+		if slot, t, ok := d.remember(k, r); ok {
+			d.limitOf(now, slot, t)
+			d.setStart(now, slot, t)
+			return
+		}
+	}
+	d.due.further(at)
+	d.doomed(now, k.id, limits(r))
+}
+
+// setStart has a run wait for its time.
+func (d *Dispatcher) setStart(now Now, slot uint32, t *task) {
+	t.state = scheduled
+	d.follow(now)
+	timer, _ := d.wheel.Add(d.promises.at(t.promise).due, slot)
+	t.with = uint64(timer)
+	d.stats.Schedule++
+	d.names.all[t.name].scheduled++
+}
+
+// unschedule takes a run from the timetable.
+func (d *Dispatcher) unscheduled(t *task) {
+	t.with = 0
+	d.stats.Schedule--
+	d.names.all[t.name].scheduled--
+}
+
+// start makes a run pending whose time has come.
+func (d *Dispatcher) start(now Now, slot uint32, t *task, out *Batch) {
+	d.unscheduled(t)
+	d.stats.Fired++
+	d.rejoin(now, slot, t, out)
+}
+
+// rejoin gives a run in memory a new place in line, behind all others.
+func (d *Dispatcher) rejoin(now Now, slot uint32, t *task, out *Batch) {
+	t.place = uint64(t.rank())<<rankShift | d.stamp(now)
+	d.standOrSpill(now, slot, t, out)
+}
+
+// limits are when the run may expire, as limits has it.
+func (p *promise) limits() (at [2]int64) {
+	if p.policy.TTL > 0 {
+		at[0] = p.created + p.policy.TTL
+	}
+	at[1] = p.deadline
+	return at
+}
+
+// limitOf sets the timer of a run in memory that may expire.
+func (d *Dispatcher) limitOf(now Now, slot uint32, t *task) {
+	d.setLimit(now, slot, d.promises.at(t.promise))
+}
+
+// setLimit sets it for the time to live, while that counts, or else for the deadline.
+func (d *Dispatcher) setLimit(now Now, slot uint32, p *promise) {
+	d.unlimit(p)
+	at := int64(0)
+	for i, v := range p.limits() {
+		if v > 0 && (at == 0 || v < at) && !(i == 0 && (p.attempts > 0 || v <= now.Wall)) {
+			at = v
+		}
+	}
+	if at == 0 {
+		return
+	}
+	d.follow(now)
+	p.limit, p.limited = d.wheel.Add(at, slot|timerLimit)
+}
+
+func (d *Dispatcher) unlimit(p *promise) {
+	if p.limited {
+		d.wheel.Cancel(p.limit)
+		p.limited = false
+	}
+}
+
+// doomed notes when a run that is not in memory may expire.
+func (d *Dispatcher) doomed(now Now, id ID, at [2]int64) {
+	for _, v := range at {
+		switch {
+		case v == 0:
+		case d.due.isSoon(v) && d.wheel.Len() < maxTimers:
+			n, l := d.due.limits.take()
+			*l = limit{id, v}
+			d.follow(now)
+			d.wheel.Add(v, n|timerDoom)
+		default:
+			d.due.further(v)
+		}
+	}
+}
+
+// maxTimers is how many timers there are at most.
+const maxTimers = 1 << 28
+
+// limitReached expires what is in memory and has gone beyond its time.
+func (d *Dispatcher) limitReached(now Now, slot uint32, t *task, out *Batch) {
+	p := d.promises.at(t.promise)
+	p.limited = false
+	if !d.expireIfLate(now, slot, t, out) {
+		d.setLimit(now, slot, p)
+	}
+}
+
+// expireIfLate reports whether a run or a call has gone beyond its time, and ends it then.
+func (d *Dispatcher) expireIfLate(now Now, slot uint32, t *task, out *Batch) bool {
+	p := d.promiseOf(t)
+	if p == nil {
+		return false
+	}
+	at := p.limits()
+	if !(at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall && t.state != leased && p.attempts == 0 && t.losses == 0) {
+		return false
+	}
+	if p.id == (ID{}) {
+		d.callTooLate(slot, t, out)
+	} else {
+		d.endRun(now, slot, t, Expired, nil, out)
+	}
+	return true
+}
+
+// doom asks about a run that is not in memory, whose time has come.
+func (d *Dispatcher) doom(now Now, n uint32, out *Batch) {
+	l := *d.due.limits.at(n)
+	d.due.limits.give(n)
+	if slot := d.runs[l.id]; slot != 0 && d.tasks.at(slot).state != settling {
+		return // it has a timer of its own
+	}
+	d.ask(ask{kind: askLimit, id: l.id}, out)
+}
+
+// limitLoaded expires a run that is on the disk only.
+func (d *Dispatcher) limitLoaded(now Now, a *ask, rows []byte, out *Batch) {
+	if slot := d.runs[a.id]; slot != 0 {
+		if d.tasks.at(slot).state == settling && d.mustAskAgain(a, a.id) {
+			return
+		} else if d.tasks.at(slot).state != settling {
+			return
+		}
+	}
+	w := (&reader{b: rows}).row(3)
+	k, r, ok := d.storedRun(now, a.id, &w)
+	if !ok {
+		return
+	}
+	at := limits(&r)
+	if at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall && k.status.Attempts == 0 {
+		d.endStored(now, &k, &r, Expired, out)
+	}
+}
+
+// lookAhead loads what is soon, if there may be some on the disk.
+func (d *Dispatcher) lookAhead(now Now, out *Batch) {
+	q := &d.due
+	if q.loading || d.stopped || d.durable.failed || !d.cfg.Durable {
+		return
+	}
+	if !q.aiming {
+		if q.next > now.Wall+horizon/2 || d.stats.Schedule > d.cfg.Near/2 {
+			return
+		}
+		q.aiming, q.ready = true, d.durable.batches
+		q.aim = max(now.Wall+horizon, q.through)
+		q.next = endless
+	}
+	if d.durable.committed < q.ready {
+		return // the commit will come by
+	}
+	q.loading = true
+	from := q.from
+	if from == nil {
+		from = AppendDueKey(nil, q.through+1, ID{}, 0)
+	}
+	d.ask(ask{kind: askDue, from: from, limit: pageRows}, out)
+}
+
+// dueLoaded takes a page of what is soon.
+func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Batch) {
+	q := &d.due
+	q.loading = false
+	if how == LoadFailed || d.durable.failed {
+		q.aiming = false
+		q.next = min(q.next, q.through+1)
+		return
+	}
+	in := reader{b: rows}
+	last := int64(-1)
+	for len(in.b) > 0 {
+		w := in.row(2)
+		at, id, what, ok := ParseDueKey(w.key)
+		if in.bad || !ok {
+			break
+		}
+		if at > q.aim {
+			q.next = min(q.next, at)
+			how = LoadWhole
+			break
+		}
+		last = at
+		q.from = append(append(q.from[:0:0], w.key...), 0)
+		d.dueRow(now, a, at, id, what, &w, out)
+	}
+	switch {
+	case how == LoadWhole:
+		q.aiming, q.through, q.from = false, q.aim, nil
+	case d.stats.Schedule < d.cfg.Near && last >= 0:
+		d.lookAhead(now, out)
+	default: // there is room for no more
+		q.aiming, q.from = false, nil
+		q.through = min(max(q.through, last-1), q.aim)
+		q.next = min(q.next, q.through+1)
+	}
+}
+
+// dueRow takes one row.
+func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row, out *Batch) {
+	if slot := d.runs[id]; slot != 0 {
+		t := d.tasks.at(slot)
+		if t.state != settling {
+			return // it is in memory, with its timers
+		}
+		p := d.promises.at(t.promise)
+		if p.n > a.committed && (p.gone || what <= DueRetry && (!p.dueRow || p.due != at || p.what != what)) {
+			return // it was so, and is not any more
+		}
+	}
+	if what > DueRetry {
+		n, l := d.due.limits.take()
+		*l = limit{id, at}
+		d.follow(now)
+		d.wheel.Add(at, n|timerDoom)
+		return
+	}
+	r, err := DecodeRun(w.also[0])
+	if w.also[0] == nil || err != nil {
+		d.stats.Unread++
+		return
+	}
+	num := d.names.find(r.Name, 0)
+	if num == 0 {
+		num = d.names.add(r.Name)
+	}
+	d.names.all[num].refs++
+	k := stored{id: id, num: num, place: uint64(r.Rank) << rankShift, due: true, size: len(w.also[0])}
+	if w.also[1] != nil {
+		k.status, _ = DecodeStatus(w.also[1])
+	}
+	d.await(now, &k, &r)
+	d.names.drop(num)
+}
+
+// follow brings the wheel back when the wall clock was set back, so that nothing comes early.
+func (d *Dispatcher) follow(now Now) {
+	if now.Wall < d.wheel.Now() {
+		d.wheel.Rebase(now.Wall)
+	}
+}
