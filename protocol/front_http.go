@@ -158,11 +158,8 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 		}
 	}
 	asks := r.Terms || len(r.Query) > 0
-	if asks {
-		if bad := f.queried(r); bad != nil {
-			f.refuse(s, r, bad.status, bad.typ, bad.detail)
-			return
-		}
+	if asks && !f.queried(s, r) {
+		return
 	}
 	if len(f.events) > 0 && f.from != s.ID {
 		f.Flush()
