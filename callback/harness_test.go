@@ -75,13 +75,16 @@ func (b *book) Waiting(after [16]byte, limit int) (found [][16]byte, err error) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked++
+	if b.unlisted != nil {
+		return nil, b.unlisted
+	}
 	for run := range b.urls {
 		if bytes.Compare(run[:], after[:]) > 0 {
 			found = append(found, run)
 		}
 	}
 	slices.SortFunc(found, func(x, y [16]byte) int { return bytes.Compare(x[:], y[:]) })
-	return found[:min(limit, len(found))], b.unlisted
+	return found[:min(limit, len(found))], nil
 }
 
 func (b *book) finish(run [16]byte, delivered bool, status int, detail string) {

@@ -187,6 +187,7 @@ func TestDoneBeforeForgotten(t *testing.T) {
 	s, got := receiver(t, statuses(200))
 	b := newBook()
 	c := config(b)
+	c.Workers, c.PerHost = 2, 2 // one is in Done, and the other takes what is there in order
 	var p *callback.Pool
 	var once sync.Once
 	c.Done = func(run [16]byte, delivered bool, status int, detail string) {
