@@ -26,7 +26,7 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
+	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint", "prove"}},
 	"footprint":            {},
 	"console":              {imports: []string{"dispatch"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
@@ -36,6 +36,7 @@ var rooms = map[string]room{
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"store":                {},
+	"prove":                {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},
