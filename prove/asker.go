@@ -99,7 +99,7 @@ func (p *asker) run(ctx, load context.Context) {
 			continue
 		}
 		retry.reset()
-		done := p.session(k, load, release)
+		done := p.session(load, k, release)
 		p.leftovers()
 		if done {
 			return
@@ -108,7 +108,7 @@ func (p *asker) run(ctx, load context.Context) {
 }
 
 // session uses one connection. It returns whether all is done.
-func (p *asker) session(k *socket, load context.Context, release func()) (done bool) {
+func (p *asker) session(load context.Context, k *socket, release func()) (done bool) {
 	lost, cancel := context.WithCancelCause(context.Background())
 	reader := make(chan struct{})
 	go func() {

@@ -30,8 +30,8 @@ type Config struct {
 
 const (
 	minFor  = time.Second
-	maxFor  = 24 * time.Hour
-	maxRuns = 10_000_000 // requests of one Run: the book has about 500 bytes for each
+	maxFor  = 12 * time.Hour // runs are kept for a day
+	maxRuns = 10_000_000     // requests of one Run: the book has about 500 bytes for each
 	// minBetween is the shortest time between kills on average: below it nothing would be done.
 	minBetween = 200 * time.Millisecond
 )

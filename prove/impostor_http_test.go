@@ -94,6 +94,7 @@ func (i *impostor) find(w http.ResponseWriter, q *http.Request) *run {
 
 func (i *impostor) get(w http.ResponseWriter, q *http.Request) {
 	if r := i.find(w, q); r != nil {
+		w.Header().Set("Connection", "close") // as the server does with all that is not the path of a task
 		d, _ := time.ParseDuration(q.FormValue("wait"))
 		reply(w, 200, i.wait(r, d).document())
 	}
@@ -120,6 +121,7 @@ func (i *impostor) cancel(w http.ResponseWriter, q *http.Request) {
 }
 
 func (i *impostor) list(w http.ResponseWriter, q *http.Request) {
+	w.Header().Set("Connection", "close")
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	runs := []map[string]any{}

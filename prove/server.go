@@ -21,6 +21,9 @@ const maxRecovery = time.Minute
 // ErrEnded is returned when a server ends by itself, or does not become ready.
 var ErrEnded = errors.New("prove: the server cannot be used")
 
+// errNoError is how a process ends that has nothing to complain of.
+var errNoError = errors.New("exit status 0")
+
 // server starts and kills processes of workman, one after the other, on one folder and one port.
 type server struct {
 	binary  string
@@ -66,8 +69,11 @@ func (s *server) start() error {
 	s.process, s.ended, s.killed = p.Process, ended, killed
 	go func() {
 		err := p.Wait()
+		if err == nil {
+			err = errNoError
+		}
 		if !killed.Load() {
-			s.fail(fmt.Errorf("%w: it ended by itself (%v); the last it said is: %s", ErrEnded, err, s.lastWords()))
+			s.fail(fmt.Errorf("%w: it ended by itself (%w); the last it said is: %s", ErrEnded, err, s.lastWords()))
 		}
 		close(ended)
 	}()
