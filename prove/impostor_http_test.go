@@ -101,23 +101,31 @@ func (i *impostor) get(w http.ResponseWriter, q *http.Request) {
 }
 
 func (i *impostor) cancel(w http.ResponseWriter, q *http.Request) {
-	r := i.find(w, q)
-	if r == nil {
+	now, status := i.end(q.PathValue("id"))
+	if status != 202 {
+		reply(w, status, refusal("oops", status, ""))
 		return
 	}
+	reply(w, 202, now.document())
+}
+
+// end cancels a run, and returns a copy with an HTTP status.
+func (i *impostor) end(id string) (now run, status int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	switch r.State {
-	case "succeeded", "cancelled":
-		reply(w, 409, refusal("finished", 409, ""))
-		return
-	case "running":
+	r := i.runs[id]
+	switch {
+	case r == nil:
+		return now, 404
+	case r.finished():
+		return *r, 409
+	case r.State == "running":
 		r.CancelAsked = true
 		r.holder.askCancel(r)
 	default:
 		i.set(r, "cancelled")
 	}
-	reply(w, 202, r.document())
+	return *r, 202
 }
 
 func (i *impostor) list(w http.ResponseWriter, q *http.Request) {

@@ -22,9 +22,9 @@ type laborer struct {
 }
 
 type request struct {
-	Action, When, Name, Wait, Key, Nonce string
-	Version                              int
-	Options, Result                      json.RawMessage
+	Action, When, Name, Wait, Key, Nonce, ID string
+	Version                                  int
+	Options, Result                          json.RawMessage
 }
 
 // serve reads messages until the connection ends.
@@ -56,6 +56,17 @@ func (i *impostor) producer(w http.ResponseWriter, q *http.Request) {
 			Nonce int
 		}
 		if err := json.Unmarshal(text, &m); err != nil {
+			return
+		}
+		if m.Action == "CancelRun" {
+			now, status := i.end(m.ID)
+			answer := map[string]any{"nonce": m.Nonce, "run": now.document()}
+			if status != 202 {
+				answer = map[string]any{"nonce": m.Nonce, "error": refusal("oops", status, "")}
+			}
+			writing.Lock()
+			defer writing.Unlock()
+			say(c, answer)
 			return
 		}
 		due, _ := time.Parse(time.RFC3339, m.When)
