@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -40,13 +42,9 @@ type server struct {
 
 // newServer finds a free port. Nothing is started yet.
 func newServer(c Config, b *Book) (*server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err = errors.Join(err, l.Close()); err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
+		return nil, err
 	}
 	log, err := os.Create(filepath.Join(c.Dir, "server.log"))
 	if err != nil {
@@ -54,6 +52,19 @@ func newServer(c Config, b *Book) (*server, error) {
 	}
 	args := append([]string{"--data", filepath.Join(c.Dir, "data"), "--host", "localhost", "--port", port}, c.Flags...)
 	return &server{binary: c.Binary, args: args, log: log, addr: "127.0.0.1:" + port, book: b}, nil
+}
+
+// freePort finds one that nobody listens on, and that no client gets for its own end while the server is dead: systems
+// take those from 32768 or 49152 on.
+func freePort() (port string, err error) {
+	for range 100 {
+		port = strconv.Itoa(10_000 + rand.IntN(20_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "localhost:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
 }
 
 // start starts a process. If it ends by itself, fail is told.
