@@ -148,7 +148,11 @@ func (l *laborer) give(r *run) {
 	l.hands[nonce] = r
 	m := map[string]any{"name": r.Task, "options": r.Options, "nonce": nonce}
 	if l.hello {
-		m["run"], m["attempt"], m["fence"] = r.ID, 1, i.epoch<<32|i.hands
+		fence := i.epoch<<32 | i.hands
+		if i.flaw == "unfence" {
+			fence = 1<<62 - fence
+		}
+		m["run"], m["attempt"], m["fence"] = r.ID, 1, fence
 	}
 	r.holder = l
 	say(l.conn, m)
