@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"log/slog"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -10,9 +11,9 @@ import (
 // Config is what a [Store] needs to know.
 type Config struct {
 	SegmentBytes int   // of a segment of the journal; a store keeps the size it was created with
-	Segments     int   // segments there may be at most; a store begins with fewer
+	Segments     int   // segments there may be at most; a store begins with fewer. See Memory
 	FrameBytes   int   // operations that are committed with one write, unless one batch is larger
-	MaxPending   int64 // bytes of operations that may wait to be durable; more are refused with ErrFull
+	MaxPending   int64 // bytes of operations that may wait to be durable; more are refused with ErrFull. It may be any number
 	CacheBytes   int64 // for blocks of sorted tables that are read
 
 	// Async tells batches when the operating system has them, and begins to make them durable once a second, or after 8 MiB.
@@ -39,13 +40,28 @@ type Config struct {
 // DefaultConfig is right for most.
 func DefaultConfig() Config {
 	return Config{
-		SegmentBytes: 64 << 20,
-		Segments:     12,
+		SegmentBytes: 32 << 20,
+		Segments:     6,
 		FrameBytes:   1 << 20,
 		MaxPending:   64 << 20,
 		CacheBytes:   32 << 20,
 	}
 }
+
+// Memory is how many bytes a store holds at most: when all segments are full and Pebble takes none, and operations are of
+// 32 bytes, which is the size that takes most. As a rule two segments are in use, which is a third of it. Not counted are
+// files, if they are in memory, and the room that the collector leaves until it has collected.
+func (c *Config) Memory() int64 {
+	const (
+		memtable = 2        // times a segment's size: the operations, an entry for each, the hash table, the order
+		pebble   = 24 << 20 // its own buffers, beside the cache
+	)
+	total := memtable*int64(c.Segments)*int64(c.SegmentBytes) + c.CacheBytes + pebble
+	return total + min(c.MaxPending, math.MaxInt64-total)
+}
+
+// MaxBatch is how many bytes of operations a batch may have at most: it has to fit into a segment.
+func (c *Config) MaxBatch() int { return capacity(c.SegmentBytes) }
 
 // minSegment is the size of the smallest segment: an opening, a frame and a seal.
 const minSegment = 4 * page

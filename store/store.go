@@ -39,8 +39,9 @@ type Store struct {
 
 // chunk is batches that become one frame.
 type chunk struct {
-	ops  []byte
-	last uint64 // number of the last batch in it
+	ops   []byte
+	count int    // of operations
+	last  uint64 // number of the last batch in it
 }
 
 // Open opens the store in a folder, and creates it if there is none. When it returns, everything that was ever told is
@@ -176,6 +177,7 @@ func (s *Store) Append(b *Batch) (uint64, error) {
 	}
 	c := &s.gathered[last]
 	c.ops = append(c.ops, b.ops...)
+	c.count += b.count
 	c.last = s.appended
 	if last == 0 {
 		s.work.Signal()
