@@ -48,6 +48,17 @@ func DefaultConfig() Config {
 	}
 }
 
+// MemoryConfig is for a store that is only in memory, and gone with the process: it takes about 10 MB when it is empty. It
+// is opened like any other, under any name. A batch has to fit into a segment, so who has larger ones than 4 MB must make
+// SegmentBytes larger, of which there are two or three at least.
+func MemoryConfig() Config {
+	c := DefaultConfig()
+	c.FS = vfs.NewMem()
+	c.SegmentBytes = 4 << 20
+	c.CacheBytes = 1 << 20 // what is read is in memory already
+	return c
+}
+
 // Memory is how many bytes a store holds at most: when all segments are full and Pebble takes none, and operations are of
 // 32 bytes, which is the size that takes most. As a rule two segments are in use, which is a third of it. Not counted are
 // files, if they are in memory, and the room that the collector leaves until it has collected.
@@ -70,8 +81,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.SegmentBytes < minSegment || c.SegmentBytes%page != 0 || c.SegmentBytes > maxSegment:
 		return fmt.Errorf("store: a segment of %d bytes: it must be a multiple of %d from %d to %d", c.SegmentBytes, page, minSegment, maxSegment)
-	case c.Segments < firstSlots || c.Segments > maxSlots:
-		return fmt.Errorf("store: %d segments: there must be %d to %d", c.Segments, firstSlots, maxSlots)
+	case c.Segments < minSlots || c.Segments > maxSlots:
+		return fmt.Errorf("store: %d segments: there must be %d to %d", c.Segments, minSlots, maxSlots)
 	case c.FrameBytes < 1:
 		return fmt.Errorf("store: frames of %d bytes: they must be larger", c.FrameBytes)
 	case c.MaxPending < 1:

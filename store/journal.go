@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	firstSlots = 3 // files that a new store has for segments
+	firstSlots = 2 // files that a new store has for segments
+	minSlots   = 3 // that there must be allowed: one is written, one becomes tables, one is free
 	maxSlots   = 1000
 	slotPrefix = "segment-"
 )

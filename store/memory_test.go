@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -81,6 +82,67 @@ func fillWith(t *testing.T, s *store.Store, value []byte) (bytes int64) {
 		}
 		bytes += int64(b.Len())
 		taken = time.Now()
+	}
+}
+
+// TestMemoryConfig uses a store that is only in memory: a little at first, and then for more than it has segments. What
+// it took away is gone.
+func TestMemoryConfig(t *testing.T) {
+	cfg := store.MemoryConfig()
+	before := heap()
+	s := open(t, cfg)
+	waitApplied(s)
+	if idle := heap() - before; idle > 15<<20 {
+		t.Errorf("an empty store takes %d bytes", idle)
+	}
+	var b store.Batch
+	value := make([]byte, cfg.MaxBatch()/5)
+	const batches = 100
+	for n := range uint64(batches) {
+		b.Reset()
+		b.Put(runs, binary.BigEndian.AppendUint64(nil, n%3), value)
+		number, err := s.Append(&b)
+		if err == nil {
+			err = s.Wait(number)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, ok, err := s.Get(runs, binary.BigEndian.AppendUint64(nil, 2)); err != nil || !ok || len(got) != len(value) {
+		t.Error(len(got), ok, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a folder: %v", err)
+	}
+	closeStore(t, s)
+	s = open(t, store.MemoryConfig())
+	defer closeStore(t, s)
+	if _, ok, err := s.Get(runs, binary.BigEndian.AppendUint64(nil, 2)); err != nil || ok {
+		t.Error("it is there after all", err)
+	}
+}
+
+// TestMaxBatch appends a batch that is as large as one may be, and one of a byte more.
+func TestMaxBatch(t *testing.T) {
+	cfg := store.MemoryConfig()
+	s := open(t, cfg)
+	defer closeStore(t, s)
+	var b store.Batch
+	b.Put(runs, []byte("key"), make([]byte, cfg.MaxBatch()-9)) // its lengths, its table and its key are 9 bytes
+	if b.Len() != cfg.MaxBatch() {
+		t.Fatal(b.Len(), cfg.MaxBatch())
+	}
+	n, err := s.Append(&b)
+	if err == nil {
+		err = s.Wait(n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Delete(runs, nil)
+	if _, err := s.Append(&b); !errors.Is(err, store.ErrTooLarge) {
+		t.Error(err)
 	}
 }
 
