@@ -81,6 +81,8 @@ func (s *Store) roll() error {
 		request(s.wantSlot)
 		select {
 		case slot = <-s.journal.free:
+		case err := <-s.stuck:
+			return fmt.Errorf("no segment is free: %w", err)
 		case <-s.stop:
 			return errStopped
 		}

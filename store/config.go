@@ -26,6 +26,10 @@ type Config struct {
 	// that commits wait for, so it must not block, and must not call Close. It may be nil.
 	Told func(n uint64, err error)
 
+	// Progress is called by Open, how many bytes of the journal have been worked through, and how many there are: at each
+	// MiB, and when both are the same. Usually there are two segments to read, each twice. It may be nil.
+	Progress func(done, total int64)
+
 	// Fatal is called when Pebble can neither go on nor go back, which is when its list of files could not be written.
 	// It must not return: the process is to end, and opening the folder again makes good what was under way. Without it
 	// the store panics.
