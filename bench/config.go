@@ -134,7 +134,7 @@ func (c config) validateGate() error {
 
 // pace is how long the parts of a round take.
 func (c config) pace() pace {
-	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second, idle: idleTime}
+	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second, kept: 2 * time.Minute, idle: idleTime}
 }
 
 // seconds is a number of them as a duration.

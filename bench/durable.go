@@ -9,11 +9,8 @@ import (
 	"time"
 )
 
-// How long the parts of a load of runs may take at most.
-const (
-	keptDrain   = 2 * time.Minute // until all that was submitted is acknowledged, and worked
-	keptRestart = 5 * time.Minute // until a server has read what it kept
-)
+// keptRestart is how long a server may take until it has read what it kept.
+const keptRestart = 5 * time.Minute
 
 // storeRuns measures a load of runs: what is to be kept before, the load
 // itself, and then whether all that was acknowledged is still there once the
@@ -37,17 +34,15 @@ func (g stage) storeRuns(ctx context.Context) (got found, err error) {
 	}
 	p := newPromises(g.sc)
 	all = append(all, p)
-	p2 := g.pace
-	p2.drain = keptDrain
-	if got.entries, err = runRound(ctx, g.sc, g.target.keeping(p), g.threads, p2, g.label, g.show); err != nil {
+	pace := g.pace
+	pace.drain = pace.kept
+	if got.entries, err = runRound(ctx, g.sc, g.target.keeping(p), g.threads, pace, g.label, g.show); err != nil {
 		return got, err
 	}
 	if err := p.check(); err != nil {
 		return got, err
 	}
-	for _, one := range got.entries {
-		got.extras = append(got.extras, one.steadiness()...)
-	}
+	got.extras = append(got.extras, got.entries[0].steadiness()...)
 	after, err := g.restart(ctx, all)
 	got.extras = append(got.extras, after...)
 	return got, err
@@ -108,8 +103,7 @@ func (e entry) steadiness() []extra {
 		return nil
 	}
 	s := spreadOf(e.PerSecond)
-	return []extra{{e.name + ", slowest second", "a second", s.Min}, {e.name + ", median second", "a second", s.Median},
-		{e.name + ", slowest second over the median", "", s.Min / max(s.Median, 1)}}
+	return []extra{{"slowest second", "a second", s.Min}, {"slowest second over the median one", "", s.Min / max(s.Median, 1)}}
 }
 
 // restart kills the server and starts it again on what it has kept, once it is

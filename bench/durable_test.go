@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,70 @@ func TestPeersKeepRuns(t *testing.T) {
 				checkStored(t, g)
 			}
 		})
+	}
+}
+
+// TestRunsOfWorkman plays workman's clients against a small server of its wire.
+func TestRunsOfWorkman(t *testing.T) {
+	for _, test := range []struct {
+		scenario, fault string
+		keyed           float64
+		want            string // empty: all is well
+	}{
+		{"durable", "", 0, ""},
+		{"durable", "", 0.1, ""},
+		{"durable", "odd", 0, ""},
+		{"life", "", 0, ""},
+		{"durable", "refuse", 0, `was answered "{\"nonce\":`},
+		{"durable", "forget", 0, "after a kill: the run 01234567-89ab-7def-8123-"},
+		{"life", "idle", 0, "0 wrong, 0 duplicated, 0 stray, 1 lost"},
+		{"life", "twice", 0, "0 wrong, 1 duplicated, 0 stray, 0 lost"},
+	} {
+		t.Run(test.scenario+" "+test.fault, func(t *testing.T) {
+			sc := smallRuns(t, test.scenario)
+			sc.Keyed = test.keyed
+			if sc.Kind == durableKind {
+				sc.Keys, sc.Kept = 50, 30
+			}
+			g := storingStage(t, testProgram(t, workman, test.fault), sc)
+			g.pace.kept = 2 * time.Second
+			if test.want == "" {
+				g.pace.measure = 1100 * time.Millisecond
+				checkStored(t, g)
+				return
+			}
+			if _, err := g.run(t.Context()); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, not %q", err, test.want)
+			}
+		})
+	}
+}
+
+// keepsRuns says whether the real server can keep runs at all.
+func keepsRuns(t *testing.T, p *program) error {
+	t.Helper()
+	help, err := exec.CommandContext(t.Context(), p.path, "--help").Output()
+	if err == nil && !strings.Contains(string(help), "--data") {
+		err = errors.New("this server has no --data yet: it keeps no runs")
+	}
+	return err
+}
+
+func TestRunsOnTheRealServer(t *testing.T) {
+	p := soakServer(t)
+	require(t, keepsRuns(t, p))
+	for _, name := range []string{"durable", "life"} {
+		for _, keyed := range []float64{0, 0.1} {
+			sc := smallRuns(t, name)
+			sc.Keyed = keyed
+			if sc.Kind == durableKind {
+				sc.Keys, sc.Kept = 50, 30
+			}
+			g := storingStage(t, p, sc)
+			g.threads = 2
+			g.pace.measure = 1100 * time.Millisecond
+			checkStored(t, g)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func (s *redisSubmitter) receive(data, out []byte, now int64) (used int, _ []byt
 			break
 		}
 		line := data[used : used+size]
-		if n, ok := redisNumber(line[1:]); line[0] != ':' || !ok || n == 0 {
+		if !redisLength(line) {
 			return used, out, fmt.Errorf("the server answered a push %.200q, not with the length of the list", line)
 		}
 		used += size
@@ -67,6 +67,19 @@ func (s *redisSubmitter) receive(data, out []byte, now int64) (used int, _ []byt
 		out = s.submit(out, now)
 	}
 	return used, out, nil
+}
+
+// redisLength says whether a line is the length of a list, which is not empty.
+func redisLength(line []byte) bool {
+	if len(line) < 4 || line[0] != ':' || line[1] == '0' || line[len(line)-2] != '\r' {
+		return false
+	}
+	for _, c := range line[1 : len(line)-2] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // redisFinisher pops runs.

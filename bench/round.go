@@ -19,6 +19,7 @@ type pace struct {
 	warmUp  time.Duration
 	measure time.Duration
 	drain   time.Duration // at most: what is unanswered then is lost
+	kept    time.Duration // likewise, of a load of runs: systems that sync are slow
 	idle    time.Duration // of idle connections, instead
 }
 
