@@ -109,7 +109,7 @@ func (s *runSubmitter) acknowledge(text []byte, now int64) error {
 // keep notes the id of a run that is acknowledged.
 func (s *runSubmitter) keep(nonce uint64, id runID, now int64) error {
 	if !id.valid() {
-		return fmt.Errorf("a run was acknowledged with the id %q, which is no UUID of version 7", id[:])
+		return fmt.Errorf("a run was acknowledged with the id %q, which is no UUID of version 7", string(id[:]))
 	}
 	if i := s.slotOf(nonce); i >= 0 {
 		s.ids[i] = id
