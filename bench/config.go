@@ -33,6 +33,7 @@ type config struct {
 	Spin       bool     `help:"Poll the sockets without ever sleeping, so that no server is charged for waking the bench, which on a virtual machine is dear. It wants a core for itself (--pin); s1, which shares one, sleeps on. bench µs/task is then all of its time."`
 	Threads    int      `help:"How many threads play the clients." default:"1"`
 	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
+	Plot       string   `help:"Draw the tasks of each second of the last rounds to this file." placeholder:"FILE"`
 	JSON       string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
 	Gate       string   `help:"Fail if workman's CPU a task over the relay's has grown, beside the ratios of this file (bench/ratio.json). Needs --relay." placeholder:"FILE"`
 	GateFactor float64  `help:"How much it may have grown: so many times the ratio of the file." default:"1.5" placeholder:"X"`

@@ -280,6 +280,9 @@ func (s *suite) report(out io.Writer) error {
 	if s.SVG != "" {
 		err = errors.Join(err, s.draw())
 	}
+	if s.Plot != "" {
+		err = errors.Join(err, drawSeconds(s.Plot, s.circumstances(), s.results))
+	}
 	if s.JSON == "" {
 		return err
 	}
