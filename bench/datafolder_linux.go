@@ -21,7 +21,7 @@ func fileSystem(dir string) (string, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return "", os.NewSyscallError("statfs", err)
 	}
-	magic := int64(uint32(s.Type)) //nolint:gosec,unconvert // its type differs between architectures
+	magic := int64(uint32(s.Type)) // its type differs between architectures
 	if name, ok := fileSystems[magic]; ok {
 		return name, nil
 	}

@@ -127,7 +127,7 @@ func (s *jetSubmitter) open(out []byte, _ int64) []byte {
 func (s *jetSubmitter) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
 	for {
 		b := data[used:]
-		size := 0
+		var size int
 		if len(b) >= natsNonceAt+nonceLen && string(b[:natsNonceAt]) == s.head {
 			size, err = s.acknowledge(b, now)
 		} else {

@@ -183,20 +183,9 @@ func (w *runFinisher) receive(data, out []byte, now int64) (used int, _ []byte, 
 // finish sends the result of one run and asks for another. The wire has no
 // acknowledgement of a result: it counts once it is sent.
 func (w *runFinisher) finish(text, out []byte, now int64) ([]byte, error) {
-	options, nonce := text[min(taskAAt-len(optionsHead), len(text)):], []byte(nil)
-	if end := len(text) - len(taskTail); end > taskNonceAt && string(text[:taskAAt]) == taskHead &&
-		string(text[taskBEnd:taskNonceAt]) == taskNonce && string(text[end:]) == taskTail {
-		options, nonce = options[:optionsLen], text[taskNonceAt:end]
-	} else {
-		var m struct {
-			Name    string
-			Options json.RawMessage
-			Nonce   string
-		}
-		if err := json.Unmarshal(text, &m); err != nil || m.Name != "work" || m.Nonce == "" {
-			return out, fmt.Errorf(`%.300q is no task "work" with a nonce`, text)
-		}
-		options, nonce = m.Options, []byte(m.Nonce)
+	options, nonce, err := cutTask(text)
+	if err != nil {
+		return out, err
 	}
 	result, sent, err := w.take(options)
 	if err != nil {
@@ -204,6 +193,25 @@ func (w *runFinisher) finish(text, out []byte, now int64) ([]byte, error) {
 	}
 	w.settle(sent, now)
 	return w.worker.reply.append(out, w.worker.mask, nonce, result), nil
+}
+
+// cutTask takes the options and the nonce out of a task, whose members may come
+// in another order than the usual one.
+func cutTask(text []byte) (options, nonce []byte, err error) {
+	const optionsAt = taskAAt - len(optionsHead)
+	if end := len(text) - len(taskTail); end > taskNonceAt && string(text[:taskAAt]) == taskHead &&
+		string(text[taskBEnd:taskNonceAt]) == taskNonce && string(text[end:]) == taskTail {
+		return text[optionsAt : optionsAt+optionsLen], text[taskNonceAt:end], nil
+	}
+	var m struct {
+		Name    string
+		Options json.RawMessage
+		Nonce   string
+	}
+	if err := json.Unmarshal(text, &m); err != nil || m.Name != "work" || m.Nonce == "" {
+		return nil, nil, fmt.Errorf(`%.300q is no task "work" with a nonce`, text)
+	}
+	return m.Options, []byte(m.Nonce), nil
 }
 
 // maxVerified is how many runs of a load are asked for once it is over.

@@ -122,7 +122,7 @@ var scenarios = []scenario{
 		What: "8 producers × 64 outstanding submit runs that nobody works: each is on the disk before it is acknowledged"},
 	{Name: "life", Kind: lifeKind, Workers: 8, Credits: 64,
 		What:   "whole lives: runs submitted as in durable, worked and finished by 8 workers × 64 meanwhile",
-		Beside: &scenario{Name: "life: submits", What: "the acknowledgements of these runs", Producers: 8, Outstanding: 64}},
+		Beside: &scenario{Name: "life: submits", Kind: durableKind, What: "the acknowledgements of these runs", Producers: 8, Outstanding: 64}},
 }
 
 // payloadScenario is s2's load with a payload. The longer it is the fewer are
