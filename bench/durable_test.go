@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os/exec"
 	"strings"
@@ -95,6 +96,19 @@ func TestRunsOfWorkman(t *testing.T) {
 				t.Errorf("%v, not %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestFillingEndsWhenInterrupted(t *testing.T) {
+	sc := smallRuns(t, "durable")
+	sc.Kept = maxKept
+	g := storingStage(t, testProgram(t, workman, ""), sc)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	timer := time.AfterFunc(200*time.Millisecond, cancel)
+	defer timer.Stop()
+	if _, err := g.run(ctx); !errors.Is(err, errInterrupted) {
+		t.Errorf("it ends with %v", err)
 	}
 }
 

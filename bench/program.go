@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The systems that are measured, as the table names them.
@@ -41,6 +42,8 @@ type program struct {
 	command func(host, port string) (args, env []string)
 	// awake is nil once it answers, if it accepts connections before; nil: it does not
 	awake func(ctx context.Context, addr string) error
+	// patience is how long it may take until it accepts and is awake; 0: readyTimeout
+	patience time.Duration
 	// input is what it reads from its standard input; nil: nothing
 	input func(host, port string) string
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -71,7 +72,7 @@ func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*
 	}
 	t := &target{system: p.system, clients: p.clients, keepers: p.keepers, addr: net.JoinHostPort(host, port), pid: s.cmd.Process.Pid,
 		server: s, tells: p.tells}
-	if err := s.ready(ctx, t.addr, p.awake); err != nil {
+	if err := s.ready(ctx, t.addr, p); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
 	return t, nil
@@ -80,7 +81,7 @@ func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*
 // startIn starts the program in a folder of its own, where it keeps its data.
 func (p *program) startIn(ctx context.Context, dir string, pin, own []int, flags ...string) (*target, error) {
 	there := *p
-	there.dir = dir
+	there.dir, there.patience = dir, keptRestart
 	t, err := there.start(ctx, pin, own, flags...)
 	if err != nil {
 		return nil, err
@@ -121,13 +122,10 @@ func (s *server) launch(pin, own []int) error {
 	return nil
 }
 
-// ready waits until the server accepts, and is awake. If that fails it is
-// stopped.
-func (s *server) ready(ctx context.Context, addr string, awake func(context.Context, string) error) error {
-	timeout := readyTimeout
-	if awake != nil {
-		timeout = keptRestart
-	}
+// ready waits until the server of a program accepts, and is awake. If that fails
+// it is stopped.
+func (s *server) ready(ctx context.Context, addr string, p *program) error {
+	timeout := cmp.Or(p.patience, readyTimeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	retry := time.NewTicker(10 * time.Millisecond)
@@ -137,8 +135,8 @@ func (s *server) ready(ctx context.Context, addr string, awake func(context.Cont
 		if err == nil {
 			err = conn.Close()
 		}
-		if err == nil && awake != nil {
-			err = awake(ctx, addr)
+		if err == nil && p.awake != nil {
+			err = p.awake(ctx, addr)
 		}
 		if err == nil {
 			return nil
