@@ -21,7 +21,7 @@ import (
 // message, which the server does not confirm.
 const (
 	jetStream   = `{"name":"WORK","subjects":["work"],"retention":"workqueue","storage":"file","num_replicas":1}`
-	jetConsumer = `{"stream_name":"WORK","config":{"durable_name":"C","ack_policy":"explicit","max_ack_pending":100000,"max_waiting":4096}}`
+	jetConsumer = `{"stream_name":"WORK","config":{"durable_name":"C","ack_policy":"explicit","max_waiting":4096}}`
 
 	jetAckHead = `{"stream":"WORK",`
 	jetAck     = " 4\r\n+ACK\r\n"
@@ -41,7 +41,9 @@ func (jetKeepers) finisher(sc scenario, addr string, i int, p *promises, _ *sour
 }
 
 // jetPrepare greets the server, and makes the stream and its consumer, unless
-// another connection has made the same ones already.
+// another connection has made the same ones already. The consumer is as it
+// comes: up to 1000 messages wait for their acknowledgement, which bounds how far
+// acknowledgements that are sent may be ahead of those that are stored.
 func jetPrepare(conn net.Conn) (said []byte, err error) {
 	c, err := greetJet(conn)
 	if err != nil {
@@ -217,19 +219,24 @@ func (w *jetFinisher) receive(data, out []byte, now int64) (used int, _ []byte, 
 // verify asks how many messages the stream has. Acknowledgements of workers
 // are on their way for a moment, so it asks until they have come.
 func (jetKeepers) verify(ctx context.Context, addr string, all []*promises) error {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	end := time.NewTimer(verifyTimeout)
+	defer end.Stop()
 	for {
 		n, err := jetMessages(ctx, addr)
-		if err == nil {
-			err = compareKept(n, "", all)
-		}
-		if err == nil || ctx.Err() != nil {
+		if err != nil {
 			return err
+		}
+		if err = compareKept(n, "", all); err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
+			return errInterrupted
+		case <-end.C:
+			return err
+		case <-again.C:
 		}
 	}
 }

@@ -140,12 +140,12 @@ func redisAwake(ctx context.Context, addr string) error {
 // askLine asks a system whose protocol has lines, and returns the first line of
 // its answer that begins with one of these.
 func askLine(ctx context.Context, addr, question string, begins ...string) (line string, err error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", addr)
+	conn, err := (&net.Dialer{Timeout: verifyTimeout}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return "", fmt.Errorf("asking %.30q: %w", question, err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(verifyTimeout)); err != nil {
 		return "", err
 	}
 	if _, err := conn.Write([]byte(question)); err != nil {

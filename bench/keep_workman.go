@@ -264,7 +264,7 @@ func verifyRun(ctx context.Context, addr string, want runSample, state string) e
 
 // get is an HTTP request of the server.
 func get(ctx context.Context, url string) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -1,6 +1,13 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// verifyTimeout is how long a server may take to tell what it has: it may still
+// be busy with the load.
+const verifyTimeout = 30 * time.Second
 
 // keepers makes the clients of a system that stores what it accepts, one that
 // acknowledges a run once it is on the disk.
