@@ -162,3 +162,29 @@ func TestNote(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTerms: whatever a request says of its run, over HTTP or in a message, there is either an event or an answer.
+func FuzzTerms(f *testing.F) {
+	f.Add("priority=9&label=a:b&ttl=1.5h", "wait=20, respond-async", `"key"`, `"durable":true,"labels":{"a":"b\u0063"}`)
+	f.Add("deadline=2027-01-31T12%3A00%3A00Z&x=%zz", "", "k", `"wait":"20s","ttl":5,"callback":"https://a.example/","key":"\ud800"`)
+	f.Fuzz(func(t *testing.T, query, prefer, key, fields string) {
+		clean := func(s string) string {
+			return strings.Map(func(r rune) rune {
+				if r <= ' ' || r == 0x7f || r == '#' || r == utf8.RuneError {
+					return '_'
+				}
+				return r
+			}, s)
+		}
+		d := newDesk(t, "")
+		out := d.ask("POST /task/x?"+clean(query), "Prefer: "+clean(prefer)+"\nIdempotency-Key: "+clean(key)+"\n", "1")
+		if (out == "") != (len(d.events) == 1) {
+			t.Errorf("%q, %q, %q: %d events, and answered %q", query, prefer, key, len(d.events), out)
+		}
+		d = newDesk(t, "/websocket")
+		out = d.say(`{"action":"RunTask","name":"x",` + fields + `}`)
+		if d.session.Phase() == protocol.PhaseWS && (out == "") != (len(d.events) == 1) {
+			t.Errorf("%q: %d events, and answered %q", fields, len(d.events), out)
+		}
+	})
+}
