@@ -63,7 +63,7 @@ func (s *service) open(signals <-chan os.Signal) error {
 		return errors.Join(err, s.calls.Close(context.Background()), s.keeper.Close())
 	}
 	s.pages = console.New(console.Config{
-		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Backup: s.keeper.Store().Backup, Local: s.server.Loopback(),
+		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Local: s.server.Loopback(),
 	})
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)
 	s.tasks.Start()
