@@ -23,9 +23,9 @@ ${scenario_help}
 Sweeps (--sweep, instead of scenarios; each point on a server of its own, all points in turns):
 ${sweep_help}
 
-Runs that are kept (durable, life): each round on servers in fresh folders under --data-dir, which must be on a disk. Each system syncs a run to the disk before it acknowledges it. The digits of a run's options tell which it is: that each was worked once is counted. Then the server is killed and started again, and must still have all that it acknowledged: as many as were not worked, or, of workman, a sample of up to 200 by their ids, with their results. Systems that keep runs are told from those that do not by their names.
+Runs that are kept (durable, life): each round on servers in fresh folders under --data-dir, which must be on a disk. Each system syncs a run to the disk before it acknowledges it. The digits of a run's options tell which it is: that each was worked once is counted. Then the server is killed and started again, and must still have all that it acknowledged: as many as were not worked, or, of workman, a sample of up to 200 by their ids, with their results.
 
-Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name; the others s1, s2 and ws64, without a rate and without idle connections beside.
+Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name; the others s1, s2 and ws64, without a rate and without idle connections beside. redis-aof, beanstalkd-wal and jetstream, which sync, play durable and life instead, unless runs are to have keys.
 ${peer_help}
 
 Figures (the median of the rounds, each after a warm-up):

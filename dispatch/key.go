@@ -60,7 +60,11 @@ func (d *Dispatcher) attachLive(now Now, s *submit, k liveKey, out *Batch) {
 		}
 		return
 	}
-	d.attach(now, s, k.id, Pending, out)
+	state := Pending
+	if s.at > now.Wall {
+		state = Waiting
+	}
+	d.attach(now, s, k.id, state, out)
 }
 
 // laterFor asks about a key when all that was written so far is safe.
