@@ -36,6 +36,17 @@ type options struct {
 
 	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others."`
 
+	Data       string `default:"workman-data" env:"WORKMAN_DATA" placeholder:"DIR" help:"Folder that keeps runs and schedules; made if it is not there."`
+	Memory     bool   `env:"WORKMAN_MEMORY" help:"Keep runs and schedules in memory only: they end with the process."`
+	Durability string `default:"fsync" enum:"fsync,async" env:"WORKMAN_DURABILITY" help:"When a run counts as stored: fsync, when the disk has it; async, when the operating system has it, and about a second may be lost in a power cut."`
+	Policies   string `env:"WORKMAN_POLICIES" placeholder:"FILE" help:"JSON file that says for each task name (name* for all that begin so) how its runs are treated: {\"mail\":{\"attempts\":3,\"timeout\":\"30s\"}}."`
+	KeepBytes  int64  `default:"17179869184" env:"WORKMAN_KEEP_BYTES" help:"Room for finished runs; the first to expire go before their time when there are more."`
+	Reserve    int64  `default:"0" env:"WORKMAN_DISK_RESERVE" help:"Bytes of the disk that are left for finishing what was accepted: with less free, new runs are refused; 0 for what suits."`
+
+	CallbackSecrets []string `env:"WORKMAN_CALLBACK_SECRETS" placeholder:"SECRET" help:"What callbacks are signed with (whsec_… as of Standard Webhooks); two while one replaces the other. Without, they are not signed."`
+	CallbackHosts   []string `env:"WORKMAN_CALLBACK_HOSTS" placeholder:"HOST" help:"Hosts that callbacks may reach although they are private or this machine."`
+	CallbackPrivate bool     `env:"WORKMAN_CALLBACK_PRIVATE" help:"Callbacks may reach every address, private ones and this machine too."`
+
 	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" help:"After SIGTERM, how long running tasks may take to finish."`
 	Loops int           `default:"0" env:"WORKMAN_LOOPS" help:"Event loops; 0 for what suits the machine."`
 
@@ -70,6 +81,7 @@ func (o *options) Validate() error {
 		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30},
 		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
+		{"keep-bytes", o.KeepBytes, 1 << 20, 1 << 50}, {"reserve", o.Reserve, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
 	} {
 		if b.v < b.lo || b.v > b.hi {
@@ -126,6 +138,8 @@ func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c := dispatch.DefaultConfig()
 	c.MaxTasks, c.ConnTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxSchedules, o.MaxNames
 	c.Budget = budget
+	c.Durable, c.KeepBytes = true, o.KeepBytes
+	c.MaxUnsafe = min(c.MaxUnsafe, max(memoryLimit()/16, 1<<20))
 	return c
 }
 

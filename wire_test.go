@@ -31,14 +31,17 @@ func TestMain(m *testing.M) {
 func serve(t testing.TB, set func(*options)) *service {
 	t.Helper()
 	o := options{
-		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20,
+		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20, KeepBytes: 1 << 30, Memory: true,
 		MaxConns: 100, DeadAfter: 30 * time.Second, LogLevel: "warn",
 	}
 	if set != nil {
 		set(&o)
 	}
-	s, err := start(o, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	s, err := listen(o, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.open(nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -79,6 +79,7 @@ func (d *Dispatcher) ask(a ask, out *Batch) {
 		l.Also = "raf"
 	case askLane:
 		l.Table, l.Also = TableQueue, "ra"
+		l.From, l.To = d.laneBounds(a.num, a.rank)
 	case askDue:
 		l.Table, l.Also = TableDue, "ra"
 	case askExpired:
@@ -111,10 +112,8 @@ func (d *Dispatcher) askFor(a ask, nonce, name, raw, body []byte, out *Batch) bo
 func (d *Dispatcher) forgetAsk(a *ask) {
 	d.bytes.release(a.data)
 	d.asks.held--
-	if a.conn != 0 {
-		if p := d.peer(a.conn); p.calls > 0 {
-			p.calls--
-		}
+	if d.here(a.conn) {
+		d.peer(a.conn).calls--
 	}
 }
 
@@ -137,8 +136,11 @@ func (d *Dispatcher) parts(a *ask) (nonce, name, raw, body []byte) {
 }
 
 // again asks once more, when all that was written so far is safe.
-func (d *Dispatcher) again(a ask) {
-	a.n = d.durable.batches
+func (d *Dispatcher) again(a ask, out *Batch) {
+	if a.n = d.durable.batches; a.n == d.durable.committed {
+		d.ask(a, out)
+		return
+	}
 	d.asks.later.push(a)
 }
 
@@ -201,7 +203,7 @@ func (d *Dispatcher) answerFor(now Now, a *ask, how uint32, rows []byte, out *Ba
 	}
 	w := (&reader{b: rows}).row(3)
 	if a.kind == askRun {
-		if d.mustAskAgain(a, a.id) {
+		if d.mustAskAgain(a, a.id, out) {
 			return
 		}
 		d.asked(now, a, nonce, w, out)
@@ -221,7 +223,7 @@ func (d *Dispatcher) answerFor(now Now, a *ask, how uint32, rows []byte, out *Ba
 }
 
 // mustAskAgain asks once more, later, if what became of a run may be newer than the answer, and is not in memory any more.
-func (d *Dispatcher) mustAskAgain(a *ask, id ID) bool {
+func (d *Dispatcher) mustAskAgain(a *ask, id ID, out *Batch) bool {
 	slot := d.runs[id]
 	if slot == 0 || d.durable.failed {
 		return false
@@ -230,7 +232,7 @@ func (d *Dispatcher) mustAskAgain(a *ask, id ID) bool {
 	if t.state != settling || d.promises.at(t.promise).n <= a.committed {
 		return false
 	}
-	d.again(*a)
+	d.again(*a, out)
 	return true
 }
 

@@ -98,10 +98,7 @@ func (d *Dispatcher) endStored(now Now, k *stored, r *StoredRun, state RunState,
 func (d *Dispatcher) shadow(k *stored, r *StoredRun, gone bool) {
 	slot := d.runs[k.id]
 	if slot == 0 {
-		num := d.names.find(r.Name, 0)
-		if num == 0 {
-			num = d.names.add(r.Name)
-		}
+		num := d.numberOf(r.Name)
 		var t *task
 		slot, t = d.tasks.take()
 		t.promise, _ = d.promises.take()
@@ -204,7 +201,7 @@ func (d *Dispatcher) send(kind EffectKind, a *ask, nonce []byte, v *View, out *B
 // show shows a run: as it is, or once it is finished, if there is patience for that.
 func (d *Dispatcher) show(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
 	v := d.view(now, a.id, slot, w)
-	if a.at > 0 && !v.State.Finished() && !d.durable.failed && !d.stopped && d.waits.used() < d.cfg.MaxTasks {
+	if a.at > 0 && a.conn != 0 && !v.State.Finished() && !d.durable.failed && !d.stopped && d.waits.used() < d.cfg.MaxTasks {
 		d.wait(now, a.id, waiter{conn: a.conn, seq: a.seq, shows: true}, nonce, a.at)
 		return
 	}
@@ -311,22 +308,32 @@ func (d *Dispatcher) revive(now Now, id ID, w *row, out *Batch) bool {
 		d.unrecord(&old, &r, out)
 		k.status = old.status
 	}
-	stamp := d.stamp(now)
-	k.place = uint64(r.Rank)<<rankShift | stamp
-	k.status.Due, k.status.Place = 0, stamp
-	d.putQueue(out, r.Name, k.place, id)
-	d.put(out, TableStatus, id[:], k.status.Append)
-	num := d.names.find(r.Name, 0)
-	if num == 0 {
-		num = d.names.add(r.Name)
-	}
-	k.num = num
-	d.names.all[num].refs++
-	d.shadow(&k, &r, false)
 	k.size = len(w.also[0])
-	d.line(now, &k, &r, out)
-	d.names.drop(num)
+	d.lineAgain(now, &k, &r, out)
 	return true
+}
+
+// lineAgain gives a run that is on the disk only, and recorded nowhere any more, a new place in line.
+func (d *Dispatcher) lineAgain(now Now, k *stored, r *StoredRun, out *Batch) {
+	stamp := d.stamp(now)
+	k.place, k.due = uint64(r.Rank)<<rankShift|stamp, false
+	k.status.Due, k.status.Place = 0, stamp
+	d.putQueue(out, r.Name, k.place, k.id)
+	d.put(out, TableStatus, k.id[:], k.status.Append)
+	k.num = d.numberOf(r.Name)
+	d.names.all[k.num].refs++
+	d.shadow(k, r, false)
+	d.line(now, k, r, out)
+	d.names.drop(k.num)
+}
+
+// numberOf is a name's number. It gets one even if there are too many, since the store has runs of it.
+func (d *Dispatcher) numberOf(name []byte) uint32 {
+	num := d.names.find(name, 0)
+	if num == 0 {
+		num = d.names.add(name)
+	}
+	return num
 }
 
 // forgetRun deletes a finished run.

@@ -102,7 +102,7 @@ func (d *Dispatcher) joinClass(w *worker) {
 			c.members[i] = m
 			n.members = append(n.members, m)
 			c.unoffered.push(m)
-			if head := n.queue.head(); head != 0 {
+			if head := n.queue.head(&d.tasks); head != 0 {
 				c.heapPush(m, d.tasks.at(head).place)
 			} else {
 				n.unaware.push(m)
@@ -215,7 +215,7 @@ func (n *name) spare() *worker {
 func (c *class) oldest(t *table) *name {
 	for len(c.heap) > 0 {
 		m := c.heap[0]
-		head := m.name.queue.head()
+		head := m.name.queue.head(t)
 		if head == 0 {
 			c.heapPop()
 			m.name.unaware.push(m)

@@ -18,6 +18,7 @@ type Dispatcher struct {
 	names   names
 	classes map[string]*class
 	peers   [256][]peer     // by loop and slot
+	stray   peer            // stands for whoever has gone
 	wheel   *schedule.Wheel // of the wall clock
 	clock   *schedule.Wheel // of the one that nobody sets
 
@@ -29,6 +30,7 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	hungry   []hungry
+	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	epoch    uint64 // the server's, in the upper half
 	fences   uint64 // hand-outs to workers that said hello
 
@@ -173,8 +175,15 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 	if wall < endless {
 		sleep = max(0, min(wall-now.Wall, 1000))
 	}
-	if at, ok := d.clock.Next(); ok && (sleep < 0 || at-now.Mono < sleep) {
-		sleep = max(0, at-now.Mono)
+	mono := int64(endless)
+	if at, ok := d.clock.Next(); ok {
+		mono = at
+	}
+	if len(d.hungry) > 0 {
+		mono = min(mono, d.feedAt)
+	}
+	if mono < endless && (sleep < 0 || mono-now.Mono < sleep) {
+		sleep = max(0, mono-now.Mono)
 	}
 	return sleep
 }
@@ -185,14 +194,14 @@ func (d *Dispatcher) nextLook(now Now) int64 {
 	if !d.cfg.Durable || d.durable.failed {
 		return at
 	}
-	if q := &d.due; !q.loading && !q.aiming && q.next < endless && d.stats.Schedule <= d.cfg.Near/2 {
-		at = min(at, q.next-horizon/2)
+	if q := &d.due; d.mayLook() && !q.aiming && q.next < endless {
+		at = min(at, q.lookAt(now))
 	}
-	if len(d.hungry) > 0 {
-		at = now.Wall + 100
-	}
-	if k := &d.keep; !k.loading && k.next < endless && d.durable.committed >= k.ready {
-		at = min(at, k.next)
+	if d.maySweep() {
+		at = min(at, d.keep.next)
+		if d.tooMuch() {
+			at = min(at, now.Wall)
+		}
 	}
 	return at
 }
@@ -220,7 +229,8 @@ func (d *Dispatcher) list() []byte {
 	return d.listing
 }
 
-// peer returns what is known of a connection, and makes room for it.
+// peer returns what is known of a connection, and makes room for it. One that has gone is a stray: nothing is kept of it,
+// and the one that has its place now is left alone.
 func (d *Dispatcher) peer(c Conn) *peer {
 	loop, slot := c.Loop(), int(c.Slot())
 	ps := d.peers[loop]
@@ -231,9 +241,19 @@ func (d *Dispatcher) peer(c Conn) *peer {
 	}
 	p := &ps[slot]
 	if p.conn != c {
+		if int32(c.Generation()-p.conn.Generation()) < 0 {
+			d.stray = peer{conn: c}
+			return &d.stray
+		}
 		*p = peer{conn: c}
 	}
 	return p
+}
+
+// here tells whether a connection that has been here still is.
+func (d *Dispatcher) here(c Conn) bool {
+	ps := d.peers[c.Loop()]
+	return c != 0 && int(c.Slot()) < len(ps) && ps[c.Slot()].conn == c
 }
 
 func refuse(out *Batch, to Conn, seq uint64, nonce []byte, why Reason) {
@@ -281,7 +301,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 			d.lapsed(now, value, d.tasks.at(value), out)
 		}
 	}
-	d.feed(out)
+	d.feed(now, out)
 	d.lookAhead(now, out)
 	d.sweep(now, out)
 }
@@ -296,10 +316,7 @@ func (d *Dispatcher) Begin(epoch uint32, stamp uint64) {
 
 // Stored says how many runs of a name and rank wait in the store, before the first Step.
 func (d *Dispatcher) Stored(text []byte, rank uint8, n int) {
-	num := d.names.find(text, 0)
-	if num == 0 {
-		num = d.names.add(text)
-	}
+	num := d.numberOf(text)
 	l := d.names.all[num].queue.lane(rank)
 	if l.gap == nil {
 		l.gap = &gap{}

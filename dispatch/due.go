@@ -13,6 +13,8 @@ type due struct {
 	ready   uint64 // the batch that must be safe before the load is asked
 	loading bool
 	from    []byte // where the next page begins; nil: behind through
+	cramped bool   // there was no room for all: what is next is loaded no sooner than it must
+	pause   int64  // on the clock that nobody sets: until then the store is not asked, which failed to answer
 	limits  pool[limit]
 }
 
@@ -42,15 +44,20 @@ func (q *due) further(at int64) {
 	if q.isSoon(at) { // there was no room for it: from there on everything has to be looked at again
 		q.through = min(q.through, at-1)
 		q.aim = min(q.aim, at-1)
-		q.from = nil
+		q.from, q.cramped = nil, true
 	}
 	q.next = min(q.next, at)
+}
+
+// onTimetable tells whether a time is soon, and there is room for it.
+func (d *Dispatcher) onTimetable(at int64) bool {
+	return d.due.isSoon(at) && d.stats.Schedule+d.due.limits.used() < d.cfg.Near && !d.draining
 }
 
 // await puts a run that is recorded under TableDue on the timetable, if its time is soon and there is room.
 func (d *Dispatcher) await(now Now, k *stored, r *StoredRun) {
 	at, _ := k.dueOf(r)
-	if d.due.isSoon(at) && d.stats.Schedule < d.cfg.Near {
+	if d.onTimetable(at) {
 		if slot, t, ok := d.remember(k, r); ok {
 			d.limitOf(now, slot, t)
 			d.setStart(now, slot, t)
@@ -58,7 +65,7 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun) {
 		}
 	}
 	d.due.further(at)
-	d.doomed(now, k.id, limits(r))
+	d.doomed(now, k.id, k.limits(r))
 }
 
 // setStart has a run wait for its time.
@@ -81,6 +88,10 @@ func (d *Dispatcher) unscheduled(t *task) {
 // start makes a run pending whose time has come.
 func (d *Dispatcher) start(now Now, slot uint32, t *task, out *Batch) {
 	d.unscheduled(t)
+	t.state = free
+	if d.expireIfLate(now, slot, t, out) {
+		return
+	}
 	d.stats.Fired++
 	d.rejoin(now, slot, t, out)
 }
@@ -131,17 +142,21 @@ func (d *Dispatcher) unlimit(p *promise) {
 // doomed notes when a run that is not in memory may expire.
 func (d *Dispatcher) doomed(now Now, id ID, at [2]int64) {
 	for _, v := range at {
-		switch {
-		case v == 0:
-		case d.due.isSoon(v) && d.wheel.Len() < maxTimers:
-			n, l := d.due.limits.take()
-			*l = limit{id, v}
-			d.follow(now)
-			d.wheel.Add(v, n|timerDoom)
-		default:
-			d.due.further(v)
+		if v > 0 {
+			d.doomedAt(now, id, v)
 		}
 	}
+}
+
+func (d *Dispatcher) doomedAt(now Now, id ID, at int64) {
+	if !d.onTimetable(at) {
+		d.due.further(at)
+		return
+	}
+	n, l := d.due.limits.take()
+	*l = limit{id, at}
+	d.follow(now)
+	d.wheel.Add(at, n|timerDoom)
 }
 
 // maxTimers is how many timers there are at most.
@@ -167,7 +182,7 @@ func (d *Dispatcher) expireIfLate(now Now, slot uint32, t *task, out *Batch) boo
 		return false
 	}
 	if p.id == (ID{}) {
-		d.callTooLate(slot, t, out)
+		d.callTooLate(now, slot, t, out)
 	} else {
 		d.endRun(now, slot, t, Expired, nil, out)
 	}
@@ -187,34 +202,58 @@ func (d *Dispatcher) doom(now Now, n uint32, out *Batch) {
 // limitLoaded expires a run that is on the disk only.
 func (d *Dispatcher) limitLoaded(now Now, a *ask, rows []byte, out *Batch) {
 	if slot := d.runs[a.id]; slot != 0 {
-		if d.tasks.at(slot).state == settling && d.mustAskAgain(a, a.id) {
+		if d.tasks.at(slot).state == settling && d.mustAskAgain(a, a.id, out) {
 			return
 		} else if d.tasks.at(slot).state != settling {
 			return
 		}
 	}
 	w := (&reader{b: rows}).row(3)
-	k, r, ok := d.storedRun(now, a.id, &w)
-	if !ok {
-		return
-	}
-	at := limits(&r)
-	if at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall && k.status.Attempts == 0 {
+	if k, r, ok := d.storedRun(now, a.id, &w); ok && k.late(now, &r) {
 		d.endStored(now, &k, &r, Expired, out)
 	}
+}
+
+// limits are when a run may expire, as far as that counts.
+func (k *stored) limits(r *StoredRun) (at [2]int64) {
+	if k.status.Freed {
+		return at
+	}
+	return limits(r)
+}
+
+// late tells whether a run that no worker has has gone beyond its time.
+func (k *stored) late(now Now, r *StoredRun) bool {
+	at := k.limits(r)
+	return at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall && k.status.Attempts == 0
+}
+
+// mayLook tells whether the store may be asked what is soon.
+func (d *Dispatcher) mayLook() bool {
+	q := &d.durable
+	return d.cfg.Durable && !q.failed && !d.draining && !d.due.loading && q.unsafe < d.cfg.MaxUnsafe
+}
+
+// lookAt is when that is to be asked next, on the wall clock.
+func (q *due) lookAt(now Now) int64 {
+	at := q.next
+	if !q.cramped {
+		at -= horizon / 2
+	}
+	return max(at, now.Wall+max(0, q.pause-now.Mono))
 }
 
 // lookAhead loads what is soon, if there may be some on the disk.
 func (d *Dispatcher) lookAhead(now Now, out *Batch) {
 	q := &d.due
-	if q.loading || d.stopped || d.durable.failed || !d.cfg.Durable {
-		return
+	if !d.mayLook() {
+		return // a commit or an answer will come by
 	}
 	if !q.aiming {
-		if q.next > now.Wall+horizon/2 || d.stats.Schedule > d.cfg.Near/2 {
+		if q.next == endless || now.Wall < q.lookAt(now) {
 			return
 		}
-		q.aiming, q.ready = true, d.durable.batches
+		q.aiming, q.cramped, q.ready = true, false, d.durable.batches
 		q.aim = max(now.Wall+horizon, q.through)
 		q.next = endless
 	}
@@ -233,13 +272,15 @@ func (d *Dispatcher) lookAhead(now Now, out *Batch) {
 func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Batch) {
 	q := &d.due
 	q.loading = false
-	if how == LoadFailed || d.durable.failed {
-		q.aiming = false
-		q.next = min(q.next, q.through+1)
+	if d.draining || d.durable.failed {
+		return
+	}
+	if how == LoadFailed {
+		q.aiming, q.from = false, nil
+		q.next, q.pause = min(q.next, q.through+1), now.Mono+feedAfter
 		return
 	}
 	in := reader{b: rows}
-	last := int64(-1)
 	for len(in.b) > 0 {
 		w := in.row(2)
 		at, id, what, ok := ParseDueKey(w.key)
@@ -251,23 +292,17 @@ func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Ba
 			how = LoadWhole
 			break
 		}
-		last = at
 		q.from = append(append(q.from[:0:0], w.key...), 0)
 		d.dueRow(now, a, at, id, what, &w, out)
 	}
-	switch {
-	case how == LoadWhole:
+	if how == LoadWhole {
 		q.aiming, q.through, q.from = false, q.aim, nil
-	case d.stats.Schedule < d.cfg.Near && last >= 0:
-		d.lookAhead(now, out)
-	default: // there is room for no more
-		q.aiming, q.from = false, nil
-		q.through = min(max(q.through, last-1), q.aim)
-		q.next = min(q.next, q.through+1)
+		return
 	}
+	d.lookAhead(now, out)
 }
 
-// dueRow takes one row.
+// dueRow takes one row. What is overdue happens at once, whether there is room on the timetable or not.
 func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row, out *Batch) {
 	if slot := d.runs[id]; slot != 0 {
 		t := d.tasks.at(slot)
@@ -279,29 +314,23 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 			return // it was so, and is not any more
 		}
 	}
-	if what > DueRetry {
-		n, l := d.due.limits.take()
-		*l = limit{id, at}
-		d.follow(now)
-		d.wheel.Add(at, n|timerDoom)
+	if what > DueRetry && at > now.Wall {
+		d.doomedAt(now, id, at)
 		return
 	}
-	r, err := DecodeRun(w.also[0])
-	if w.also[0] == nil || err != nil {
-		d.stats.Unread++
-		return
+	k, r, ok := d.storedRun(now, id, w)
+	switch {
+	case !ok:
+	case k.late(now, &r):
+		d.endStored(now, &k, &r, Expired, out)
+	case what > DueRetry || !k.due:
+	case at > now.Wall:
+		d.await(now, &k, &r)
+	default:
+		d.stats.Fired++
+		d.unrecord(&k, &r, out)
+		d.lineAgain(now, &k, &r, out)
 	}
-	num := d.names.find(r.Name, 0)
-	if num == 0 {
-		num = d.names.add(r.Name)
-	}
-	d.names.all[num].refs++
-	k := stored{id: id, num: num, place: uint64(r.Rank) << rankShift, due: true, size: len(w.also[0])}
-	if w.also[1] != nil {
-		k.status, _ = DecodeStatus(w.also[1])
-	}
-	d.await(now, &k, &r)
-	d.names.drop(num)
 }
 
 // follow brings the wheel back when the wall clock was set back, so that nothing comes early.

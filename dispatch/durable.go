@@ -245,7 +245,7 @@ func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
 		p.nameLen, p.bodyLen = 0, 0
 		d.unpark(p, out)
 	}
-	q.unsafe = 0
+	q.unsafe, q.sizes = 0, fifo[batchSize]{}
 	d.asks.giveUp(d, NotStored, out)
 	d.waits.refuseAll(d, NotStored, out)
 	d.forgetRuns()
@@ -258,13 +258,13 @@ func (d *Dispatcher) forgetRuns() {
 		if t.state == free || t.state == ghost || !d.isRun(t) {
 			continue
 		}
-		switch p := d.promises.at(t.promise); t.state {
+		switch t.state {
 		case queued, tailed:
-			d.unline(slot, t)
-			slot := d.runs[p.id] // another, if it was in a heap
-			d.settle(slot, d.tasks.at(slot))
+			end := d.unline(slot, t)
+			d.settle(end, d.tasks.at(end))
 		case scheduled:
 			d.wheel.Cancel(t.timer())
+			d.unscheduled(t)
 			d.settle(slot, t)
 		}
 	}

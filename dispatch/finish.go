@@ -18,6 +18,7 @@ func (d *Dispatcher) endRun(now Now, slot uint32, t *task, state RunState, resul
 	case queued, tailed:
 		slot = d.unline(slot, t)
 		t = d.tasks.at(slot)
+		d.want(now, t.name, d.names.all[t.name].queue.lane(t.rank()), t.rank(), out)
 	case scheduled:
 		d.wheel.Cancel(t.timer())
 		d.unscheduled(t)
@@ -170,7 +171,7 @@ func (d *Dispatcher) retryAt(now Now, slot uint32, t *task, at int64, out *Batch
 	p.due, p.what, p.dueRow = at, DueRetry, true
 	d.putDue(out, at, p.id, DueRetry, t.rank(), name)
 	d.putStatus(out, t, p, Status{Due: at})
-	if d.due.isSoon(at) && d.stats.Schedule < d.cfg.Near {
+	if d.onTimetable(at) {
 		d.setStart(now, slot, t)
 		return
 	}
@@ -201,7 +202,13 @@ func (d *Dispatcher) workerLost(now Now, slot uint32, t *task, out *Batch) bool 
 		} else {
 			d.putStatus(out, t, p, Status{Place: t.stamp()})
 		}
-		return !d.expireIfLate(now, slot, t, out)
+		if d.expireIfLate(now, slot, t, out) {
+			return false
+		}
+		if !d.draining {
+			return true
+		}
+		d.settle(slot, t)
 	}
 	return false
 }

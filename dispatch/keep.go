@@ -31,13 +31,16 @@ func (d *Dispatcher) tooMuch() bool {
 	return d.keep.bytes > d.cfg.KeepBytes && d.keep.runs > 0
 }
 
+// maySweep tells whether the store may be asked for what is to be forgotten.
+func (d *Dispatcher) maySweep() bool {
+	k := &d.keep
+	return d.cfg.Durable && !d.durable.failed && !d.stopped && !k.loading && d.durable.committed >= k.ready
+}
+
 // sweep looks for what is to be forgotten.
 func (d *Dispatcher) sweep(now Now, out *Batch) {
 	k := &d.keep
-	if k.loading || d.stopped || d.durable.failed || !d.cfg.Durable || d.durable.committed < k.ready {
-		return
-	}
-	if k.next > now.Wall && !d.tooMuch() {
+	if !d.maySweep() || k.next > now.Wall && !d.tooMuch() {
 		return
 	}
 	k.loading, k.next = true, endless
@@ -52,6 +55,9 @@ func (d *Dispatcher) expiredLoaded(now Now, a *ask, how uint32, rows []byte, out
 		k.next = now.Wall + horizon
 		return
 	}
+	if len(rows) == 0 && a.committed == d.durable.batches {
+		k.runs, k.bytes = 0, 0 // as it should be
+	}
 	in := reader{b: rows}
 	for len(in.b) > 0 {
 		w := in.row(2)
@@ -60,11 +66,12 @@ func (d *Dispatcher) expiredLoaded(now Now, a *ask, how uint32, rows []byte, out
 			break
 		}
 		if at > now.Wall && !d.tooMuch() {
-			k.next = min(k.next, at)
-			return
+			k.next, how = min(k.next, at), LoadWhole
+			break
 		}
 		if slot := d.runs[id]; slot != 0 && (d.tasks.at(slot).state != settling || d.promises.at(d.tasks.at(slot).promise).n > a.committed) {
-			continue // it lives again, or is forgotten already
+			k.next = min(k.next, at) // it lives again, or is forgotten already, or the load saw more than was told
+			continue
 		}
 		if !d.forgetStored(id, w.also[0], w.also[1], out) { // the row alone is left
 			d.del(out, TableExpiry, w.key)
@@ -91,6 +98,9 @@ func (d *Dispatcher) forgetStored(id ID, run, outcome []byte, out *Batch) bool {
 	if len(r.Key) > 0 {
 		hash := hashOf(r.Name, []byte{0}, r.Key)
 		d.del(out, TableKeys, hash[:])
+		if d.durable.keys[hash].id == id {
+			delete(d.durable.keys, hash) // a load that still finds it finds what settles
+		}
 	}
 	if len(r.Callback) > 0 {
 		d.del(out, TableCalls, id[:])

@@ -60,7 +60,11 @@ func (d *Dispatcher) attachLive(now Now, s *submit, k liveKey, out *Batch) {
 		}
 		return
 	}
-	d.attach(now, s, k.id, out)
+	state := Pending
+	if s.at > now.Wall {
+		state = Waiting
+	}
+	d.attach(now, s, k.id, state, out)
 }
 
 // laterFor asks about a key when all that was written so far is safe.
@@ -76,19 +80,18 @@ func (d *Dispatcher) laterFor(a ask, s *submit, out *Batch) bool {
 	a.hasNonce = s.nonce != nil
 	d.asks.held++
 	d.peer(a.conn).calls++
-	d.again(a)
+	d.again(a, out)
 	return true
 }
 
-// attach answers for a run that is not finished, or will be told that it is.
-func (d *Dispatcher) attach(now Now, s *submit, id ID, out *Batch) {
-	state := Pending
+// attach answers for a run that is not finished, or will be told that it is. stored is its state on the disk.
+func (d *Dispatcher) attach(now Now, s *submit, id ID, stored RunState, out *Batch) {
 	if slot := d.runs[id]; slot != 0 {
-		state = d.stateOf(d.tasks.at(slot))
-	} else if s.at > now.Wall {
-		state = Waiting
+		if live := d.stateOf(d.tasks.at(slot)); live != 0 {
+			stored = live
+		}
 	}
-	d.acknowledge(now, s, id, state, out)
+	d.acknowledge(now, s, id, stored, true, out)
 }
 
 // keyLoaded goes on with a submit, now that it is known whether the store has its key. It reports false if it has to be
@@ -103,7 +106,7 @@ func (d *Dispatcher) keyLoaded(now Now, a *ask, s *submit, w row, out *Batch) bo
 		return true
 	}
 	id := ID(w.value)
-	if d.mustAskAgain(a, id) {
+	if d.mustAskAgain(a, id, out) {
 		return false
 	}
 	r, err := DecodeRun(w.also[0])
@@ -113,7 +116,7 @@ func (d *Dispatcher) keyLoaded(now Now, a *ask, s *submit, w row, out *Batch) bo
 	case r.BodyHash != hashOf(s.body):
 		d.turnDown(s, KeyReused, out)
 	case w.also[2] == nil || d.runs[id] != 0 && d.tasks.at(d.runs[id]).state != settling:
-		d.attach(now, s, id, out)
+		d.attach(now, s, id, d.view(now, id, 0, &w).State, out)
 	default:
 		d.tellStored(s, id, &r, w, out)
 	}

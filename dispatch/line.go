@@ -12,6 +12,7 @@ type gap struct {
 	tail    list
 	tailLen int
 	loading bool
+	hungry  bool // it is among the dispatcher's
 }
 
 // line puts a run that has just been recorded in line: into a worker's hand, into memory, or on the disk only.
@@ -25,7 +26,7 @@ func (d *Dispatcher) line(now Now, k *stored, r *StoredRun, out *Batch) {
 		}
 	}
 	d.spill(now, k.num, l, k.place, out)
-	d.doomed(now, k.id, limits(r))
+	d.doomed(now, k.id, k.limits(r))
 }
 
 // hasRoom tells whether a lane takes a newcomer into memory.
@@ -34,7 +35,7 @@ func (d *Dispatcher) hasRoom(l *lane) bool {
 	case d.draining:
 		return false
 	case g == nil:
-		return l.len < d.cfg.Window
+		return l.runs < d.cfg.Window
 	default: // a tail is of use only if what is before it will soon be in memory
 		return g.tailLen < d.cfg.Window && g.stored <= d.cfg.Window
 	}
@@ -56,7 +57,6 @@ func (d *Dispatcher) standOrSpill(now Now, slot uint32, t *task, out *Batch) {
 
 // stand puts a run in memory at its place in line.
 func (d *Dispatcher) stand(now Now, slot uint32, t *task, l *lane, out *Batch) {
-	n := d.names.all[t.name]
 	if g := l.gap; g != nil {
 		t.state = tailed
 		g.tail.push(&d.tasks, slot, t)
@@ -64,24 +64,22 @@ func (d *Dispatcher) stand(now Now, slot uint32, t *task, l *lane, out *Batch) {
 		d.stats.Queued++
 		return
 	}
-	if w := n.spare(); w != nil && !d.stopped {
-		d.handOut(now, w, slot, t, n, out)
-		return
-	}
-	d.inQueue(slot, t, n)
+	d.offer(now, slot, t, out)
 }
 
-// inQueue puts a task that has just got its place into the queue of its name.
+// inQueue puts a task into the queue of its name, at its place.
 func (d *Dispatcher) inQueue(slot uint32, t *task, n *name) {
 	t.state = queued
 	d.stats.Queued++
-	n.queue.push(&d.tasks, slot, t)
-	if n.queue.head() != slot {
-		return
-	}
-	if n.queue.len == 1 {
+	q := &n.queue
+	q.push(&d.tasks, slot, t)
+	newest := t.place > q.last
+	q.last = max(q.last, t.place)
+	switch {
+	case q.len > 1 && q.head(&d.tasks) != slot:
+	case newest: // no class can think of an older head than there was
 		n.headIs(t.place)
-	} else {
+	default:
 		n.headFell(t.place)
 	}
 }
@@ -94,28 +92,28 @@ func (d *Dispatcher) spill(now Now, num uint32, l *lane, place uint64, out *Batc
 		l.gap = g
 		d.names.all[num].refs++
 	}
-	for g.tail.head != 0 {
-		d.dropTail(now, g, g.tail.head, out)
-	}
+	d.dropTail(now, g, out)
 	g.stored++
 	d.stats.Stored++
 	g.last = d.durable.batches
-	d.want(num, l, uint8(place>>rankShift), out)
+	d.want(now, num, l, uint8(place>>rankShift), out)
 }
 
-// dropTail leaves a run of the tail on the disk only.
-func (d *Dispatcher) dropTail(now Now, g *gap, slot uint32, out *Batch) {
-	t := d.tasks.at(slot)
-	p := d.promises.at(t.promise)
-	g.tail.remove(&d.tasks, t)
-	g.tailLen--
-	d.stats.Queued--
-	g.stored++
-	d.stats.Stored++
-	d.moveToQueue(t, p, out)
-	g.last = d.durable.batches
-	d.doomed(now, p.id, p.limits())
-	d.settle(slot, t)
+// dropTail leaves the runs of the tail on the disk only.
+func (d *Dispatcher) dropTail(now Now, g *gap, out *Batch) {
+	for slot := g.tail.head; slot != 0; slot = g.tail.head {
+		t := d.tasks.at(slot)
+		p := d.promises.at(t.promise)
+		g.tail.remove(&d.tasks, t)
+		g.tailLen--
+		d.stats.Queued--
+		g.stored++
+		d.stats.Stored++
+		d.moveToQueue(t, p, out)
+		g.last = d.durable.batches
+		d.doomed(now, p.id, p.limits())
+		d.settle(slot, t)
+	}
 }
 
 // moveToQueue records a run under TableQueue, where its place is, if it is still under TableDue.
@@ -137,26 +135,42 @@ func (d *Dispatcher) putStatus(out *Batch, t *task, p *promise, s Status) {
 	d.put(out, TableStatus, p.id[:], s.Append)
 }
 
-// want asks for the next runs behind a gap, if there are workers for them and few left in memory.
-func (d *Dispatcher) want(num uint32, l *lane, rank uint8, out *Batch) {
-	g := l.gap
-	if g == nil || g.loading || l.len > d.cfg.Window/2 || d.names.all[num].workers == 0 || d.draining || d.durable.failed {
-		return
+// wants tells whether the next runs behind a gap are to be loaded: there are workers for them, and few are left in memory.
+func (d *Dispatcher) wants(num uint32, l *lane) bool {
+	return l.gap != nil && !l.gap.loading && l.runs <= d.cfg.Window/2 && d.names.all[num].workers > 0 &&
+		!d.draining && !d.durable.failed
+}
+
+// want asks for the next runs behind a gap, if they are to be loaded.
+func (d *Dispatcher) want(now Now, num uint32, l *lane, rank uint8, out *Batch) {
+	switch {
+	case !d.wants(num, l):
+	case d.held() >= d.cfg.MaxTasks:
+		d.starve(now, num, l, rank, out)
+	default:
+		l.gap.loading = true
+		d.names.all[num].refs++ // until it is answered
+		d.ask(ask{kind: askLane, num: num, rank: rank, limit: pageRows}, out)
 	}
-	if d.held() >= d.cfg.MaxTasks {
-		d.hungry = append(d.hungry, hungry{num, rank})
-		return
+}
+
+// wantNew is want for what the store does not know yet.
+func (d *Dispatcher) wantNew(num uint32, l *lane, rank uint8, out *Batch) {
+	if d.wants(num, l) {
+		l.gap.loading = true
+		d.names.all[num].refs++
+		d.again(ask{kind: askLane, num: num, rank: rank, limit: pageRows}, out)
 	}
-	g.loading = true
-	name := d.names.all[num].text
-	a := ask{kind: askLane, num: num, rank: rank, limit: min(d.cfg.Window-l.len, pageRows)}
-	a.from = laneKey(name, rank, g.after+1)
-	a.to = laneKey(name, rank+1, 0)
+}
+
+// laneBounds are between which keys a lane's next runs are.
+func (d *Dispatcher) laneBounds(num uint32, rank uint8) (from, to []byte) {
+	name, g := d.names.all[num].text, d.names.all[num].queue.lane(rank).gap
+	from, to = laneKey(name, rank, g.after+1), laneKey(name, rank+1, 0)
 	if g.tail.head != 0 {
-		a.to = laneKey(name, rank, d.tasks.at(g.tail.head).stamp())
+		to = laneKey(name, rank, d.tasks.at(g.tail.head).stamp())
 	}
-	d.names.all[num].refs++ // until it is answered
-	d.ask(a, out)
+	return from, to
 }
 
 // hungry is a lane that could not be loaded, and is to be in a while.
@@ -165,13 +179,35 @@ type hungry struct {
 	rank uint8
 }
 
+// feedAfter is how many milliseconds what is hungry waits.
+const feedAfter = 100
+
+// starve notes that a lane cannot be loaded now. Its tail is no use meanwhile, and takes room.
+func (d *Dispatcher) starve(now Now, num uint32, l *lane, rank uint8, out *Batch) {
+	d.dropTail(now, l.gap, out)
+	if l.gap.hungry {
+		return
+	}
+	l.gap.hungry = true
+	if len(d.hungry) == 0 {
+		d.feedAt = now.Mono + feedAfter
+	}
+	d.hungry = append(d.hungry, hungry{num, rank})
+}
+
 // feed asks for what could not be loaded a while ago.
-func (d *Dispatcher) feed(out *Batch) {
+func (d *Dispatcher) feed(now Now, out *Batch) {
+	if len(d.hungry) == 0 || now.Mono < d.feedAt {
+		return
+	}
 	all := d.hungry
 	d.hungry = nil
 	for _, h := range all {
 		if n := d.names.all[h.num]; n != nil {
-			d.want(h.num, n.queue.lane(h.rank), h.rank, out)
+			if l := n.queue.lane(h.rank); l.gap != nil {
+				l.gap.hungry = false
+				d.want(now, h.num, l, h.rank, out)
+			}
 		}
 	}
 }
@@ -182,14 +218,11 @@ func laneKey(name []byte, rank uint8, place uint64) []byte {
 }
 
 // wantAll is want for every lane of a name.
-func (d *Dispatcher) wantAll(num uint32, out *Batch) {
+func (d *Dispatcher) wantAll(now Now, num uint32, out *Batch) {
 	q := &d.names.all[num].queue
 	for rank := range uint8(ranks) {
-		if l := q.lane(rank); rank == usualRank || q.others != nil {
-			d.want(num, l, rank, out)
-		}
-		if q.others == nil && rank >= usualRank {
-			return
+		if rank == usualRank || q.others != nil {
+			d.want(now, num, q.lane(rank), rank, out)
 		}
 	}
 }
@@ -204,8 +237,11 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 		return
 	}
 	g.loading = false
-	if how == LoadFailed || d.durable.failed {
-		d.hungry = append(d.hungry, hungry{a.num, a.rank})
+	if d.draining || d.durable.failed {
+		return
+	}
+	if how == LoadFailed {
+		d.starve(now, a.num, l, a.rank, out)
 		return
 	}
 	in := reader{b: rows}
@@ -216,16 +252,19 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 			break
 		}
 		if !d.rowLoaded(now, a, l, ID(w.value), stamp, &w, out) {
-			d.hungry = append(d.hungry, hungry{a.num, a.rank}) // no room
+			d.starve(now, a.num, l, a.rank, out)
 			return
 		}
 		g.after = stamp
 	}
-	if how == LoadWhole && g.last <= a.committed {
+	switch {
+	case how == LoadPart:
+		d.want(now, a.num, l, a.rank, out)
+	case g.last <= a.committed:
 		d.closeGap(now, a.num, l, out)
-		return
+	default:
+		d.wantNew(a.num, l, a.rank, out)
 	}
-	d.want(a.num, l, a.rank, out)
 }
 
 // rowLoaded takes one run. It reports false if there is no room for it.
@@ -260,13 +299,18 @@ func (d *Dispatcher) rowLoaded(now Now, a *ask, l *lane, id ID, stamp uint64, w 
 	if d.expireIfLate(now, slot, t, out) {
 		return true
 	}
-	n := d.names.all[t.name]
-	if worker := n.spare(); worker != nil && !d.stopped {
-		d.handOut(now, worker, slot, t, n, out)
-	} else {
-		d.inQueue(slot, t, n)
-	}
+	d.offer(now, slot, t, out)
 	return true
+}
+
+// offer gives a task that stands nowhere to a worker, or lets it wait for one at its place.
+func (d *Dispatcher) offer(now Now, slot uint32, t *task, out *Batch) {
+	n := d.names.all[t.name]
+	if w := n.spare(); w != nil && !d.stopped {
+		d.handOut(now, w, slot, t, n, out)
+		return
+	}
+	d.inQueue(slot, t, n)
 }
 
 // closeGap joins the tail to what is before it.
@@ -274,16 +318,11 @@ func (d *Dispatcher) closeGap(now Now, num uint32, l *lane, out *Batch) {
 	g := l.gap
 	l.gap = nil
 	d.stats.Stored -= g.stored
-	n := d.names.all[num]
 	for slot := g.tail.head; slot != 0; slot = g.tail.head {
 		t := d.tasks.at(slot)
 		g.tail.remove(&d.tasks, t)
 		d.stats.Queued--
-		if w := n.spare(); w != nil && !d.stopped {
-			d.handOut(now, w, slot, t, n, out)
-		} else {
-			d.inQueue(slot, t, n)
-		}
+		d.offer(now, slot, t, out)
 	}
 	d.names.drop(num)
 }

@@ -29,6 +29,9 @@ func (p *pool[T]) take() (uint32, *T) {
 	return p.made - 1, p.at(p.made - 1)
 }
 
+// used is how many numbers are taken.
+func (p *pool[T]) used() int { return max(int(p.made)-1-len(p.spare), 0) }
+
 func (p *pool[T]) give(n uint32) {
 	var zero T
 	*p.at(n) = zero

@@ -169,7 +169,7 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	} else {
 		d.line(now, &k, &r, out)
 	}
-	d.acknowledge(now, s, id, state, out)
+	d.acknowledge(now, s, id, state, false, out)
 	d.names.drop(num)
 }
 
@@ -211,8 +211,8 @@ func limits(r *StoredRun) (at [2]int64) {
 	return at
 }
 
-// acknowledge sees that who asked for a run is answered.
-func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, out *Batch) {
+// acknowledge sees that who asked for a run is answered. attached says that the run was there before.
+func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, attached bool, out *Batch) {
 	if s.Reply == ReplyResult {
 		d.wait(now, id, waiter{conn: s.from, seq: s.seq, n: d.durable.batches}, s.nonce, s.Wait)
 		return
@@ -221,7 +221,7 @@ func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, out 
 	if s.Reply == ReplyID {
 		kind = Scheduled
 	}
-	v := View{ID: id, State: state, Name: s.name}
+	v := View{ID: id, State: state, Name: s.name, Attached: attached}
 	d.scratch = v.Append(d.scratch[:0])
 	d.park(Effect{Kind: kind, To: s.from, Seq: s.seq, Nonce: s.nonce, Body: d.scratch}, out)
 }
@@ -281,7 +281,16 @@ func (d *Dispatcher) settle(slot uint32, t *task) {
 	t.nonceLen, t.bodyLen = 0, 0
 	q.turns++
 	t.state, p.n, p.turn = settling, q.batches, q.turns
-	q.settling.push(settled{n: p.n, turn: p.turn, slot: slot})
+	s := settled{n: p.n, turn: p.turn, slot: slot}
+	switch {
+	case q.failed || q.batches == q.committed && d.asks.oldest() > d.asks.asked:
+		d.free(s)
+	case q.batches == q.committed:
+		s.n = d.asks.asked
+		q.drained.push(s)
+	default:
+		q.settling.push(s)
+	}
 }
 
 // free frees a slot that has settled, unless it is in use again.

@@ -2,22 +2,24 @@ package dispatch
 
 import "math/bits"
 
-// lane is the tasks of a name and of one priority that wait for a worker, the oldest place in line first. Those that came
-// back from a lost worker are older than all that were never handed out, since those were behind them then; so they are
-// kept apart, in a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) that is threaded through prev, the first
-// child, and next, the next sibling. The others arrive in order.
+// lane is the tasks of a name and of one priority that wait for a worker, the oldest place in line first. Nearly all arrive
+// in order. Those that do not, since they come back from a lost worker, or from the disk while calls went ahead, are kept
+// apart, in a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) that is threaded through prev, the first child,
+// and next, the next sibling.
 //
-// A lane has a window: what is behind its first few thousand runs is on the disk only. See gap.
+// A lane has a window: what is behind its first few thousand runs is on the disk only. See gap. Calls are always in memory,
+// and do not count for it.
 type lane struct {
 	returned uint32
 	fresh    list
 	len      int
+	runs     int // of these, runs, and calls that have a deadline
 	gap      *gap
 }
 
 // head is the task whose turn it is; 0 if there is none.
-func (l *lane) head() uint32 {
-	if l.returned != 0 {
+func (l *lane) head(t *table) uint32 {
+	if l.returned != 0 && (l.fresh.head == 0 || t.at(l.returned).place < t.at(l.fresh.head).place) {
 		return l.returned
 	}
 	return l.fresh.head
@@ -29,6 +31,7 @@ type queue struct {
 	others *[ranks]lane
 	busy   uint16 // ranks with a task in memory
 	len    int    // tasks in memory, but for those behind a gap
+	last   uint64 // the highest place that was ever in it
 }
 
 const (
@@ -47,14 +50,14 @@ func (q *queue) lane(rank uint8) *lane {
 }
 
 // head is the task whose turn it is; 0 if there is none in memory.
-func (q *queue) head() uint32 {
+func (q *queue) head(t *table) uint32 {
 	if q.busy == 1<<usualRank { // nearly always
-		return q.usual.head()
+		return q.usual.head(t)
 	}
 	if q.busy == 0 {
 		return 0
 	}
-	return q.lane(uint8(bits.TrailingZeros16(q.busy))).head()
+	return q.lane(uint8(bits.TrailingZeros16(q.busy))).head(t)
 }
 
 // A task's place is its rank and the stamp it got: so places compare by priority first.
@@ -67,21 +70,19 @@ func (t *task) rank() uint8 { return uint8(t.place >> rankShift) }
 
 func (t *task) stamp() uint64 { return t.place & stampMask }
 
-// push adds a task that has just got its place.
+// push adds a task at its place.
 func (q *queue) push(t *table, slot uint32, k *task) {
 	l := q.lane(k.rank())
-	l.fresh.push(t, slot, k)
+	if l.fresh.tail == 0 || t.at(l.fresh.tail).place < k.place {
+		l.fresh.push(t, slot, k)
+	} else {
+		k.returned = true
+		l.returned = t.meld(l.returned, slot)
+	}
 	l.len++
-	q.len++
-	q.busy |= 1 << k.rank()
-}
-
-// putBack adds a task that had been the head before, when it was handed out.
-func (q *queue) putBack(t *table, slot uint32, k *task) {
-	l := q.lane(k.rank())
-	k.returned = true
-	l.returned = t.meld(l.returned, slot)
-	l.len++
+	if k.promise != 0 {
+		l.runs++
+	}
 	q.len++
 	q.busy |= 1 << k.rank()
 }
@@ -99,6 +100,9 @@ func (q *queue) remove(t *table, slot uint32, k *task) (free bool) {
 		l.uproot(t)
 	default:
 		free = false
+	}
+	if k.promise != 0 {
+		l.runs--
 	}
 	q.left(l, rank)
 	return free
@@ -126,7 +130,7 @@ func (l *lane) uproot(t *table) {
 
 // pop takes the head out.
 func (q *queue) pop(t *table) uint32 {
-	slot := q.head()
+	slot := q.head(t)
 	q.remove(t, slot, t.at(slot))
 	return slot
 }

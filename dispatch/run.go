@@ -62,12 +62,7 @@ func (d *Dispatcher) nameOf(from Conn, text []byte) uint32 {
 // enqueue gives a task its place in line: with a worker at once, if one is ready.
 func (d *Dispatcher) enqueue(now Now, slot uint32, t *task, rank uint8, out *Batch) {
 	t.place = uint64(rank)<<rankShift | d.stamp(now)
-	n := d.names.all[t.name]
-	if w := n.spare(); w != nil && !d.stopped {
-		d.handOut(now, w, slot, t, n, out)
-		return
-	}
-	d.inQueue(slot, t, n)
+	d.offer(now, slot, t, out)
 }
 
 // taskMessage is about how many bytes a task takes on the wire, beside its options.
@@ -191,7 +186,7 @@ func (d *Dispatcher) failed(now Now, from Conn, ev *Event, base []byte, out *Bat
 }
 
 // callTooLate refuses a call whose time is over, wherever it stands.
-func (d *Dispatcher) callTooLate(slot uint32, t *task, out *Batch) {
+func (d *Dispatcher) callTooLate(now Now, slot uint32, t *task, out *Batch) {
 	switch t.state {
 	case leased:
 		w := d.peer(t.holder()).worker
@@ -200,6 +195,7 @@ func (d *Dispatcher) callTooLate(slot uint32, t *task, out *Batch) {
 	case queued:
 		slot = d.unline(slot, t)
 		t = d.tasks.at(slot)
+		d.want(now, t.name, d.names.all[t.name].queue.lane(t.rank()), t.rank(), out)
 	}
 	d.stats.Refused++
 	d.giveUp(slot, t, TooLate, out)
@@ -246,16 +242,16 @@ func (d *Dispatcher) stop(out *Batch) {
 		if t.state == ghost || t.state == free || d.isRun(t) {
 			continue
 		}
+		end := slot
 		switch t.state {
 		case queued:
-			slot = d.unline(slot, t)
-			t = d.tasks.at(slot)
+			end = d.unline(slot, t)
 		case leased:
 			d.release(d.peer(t.holder()).worker, t)
 		default:
 			continue
 		}
-		d.giveUp(slot, t, Draining, out)
+		d.giveUp(end, d.tasks.at(end), Draining, out)
 	}
 	d.asks.giveUp(d, Draining, out)
 	d.waits.end(d, out)

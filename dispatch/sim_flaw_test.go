@@ -14,23 +14,18 @@ var checkers = []string{
 	"bounds",   // nothing is accepted that is over a bound
 	"bytes",    // options as they were sent
 	"credits",  // nothing for who did not ask
-	"early",    // no schedule fires before its time
 	"end",      // nothing stays behind
 	"fifo",     // first in, first out, by name
-	"found",    // what ended is not found any more
 	"gone",     // nothing for who has gone
 	"idle",     // nobody waits beside a worker that could serve
-	"late",     // no schedule fires late, nor can
-	"loads",    // the store is asked what it should be
 	"memory",   // bytes held are counted
 	"names",    // nothing for who did not register the name
 	"oldest",   // of several names the one that waits longest
-	"order",    // promises leave in the order of their records
-	"records",  // what must be durable is written, without gaps
 	"refusals", // nothing is refused that should be accepted
 	"report",   // a report when it was asked for
 	"sleep",    // not called for nothing
 	"stats",    // the counts agree with the model's
+	"stored",   // calls leave nothing to the store
 	"stopped",  // nothing is handed out after Stop
 	"tokens",   // a token names one thing
 }

@@ -35,7 +35,7 @@ type task struct {
 	promise    uint32 // what a run has beside, and a call with a deadline; 0 is none
 	state      state
 	losses     uint8 // workers lost with it in hand
-	returned   bool  // queued: it came back from a worker
+	returned   bool  // queued: in the heap of those that came out of order
 }
 
 func (t *task) holder() Conn { return Conn(t.with) }

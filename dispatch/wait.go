@@ -24,10 +24,11 @@ type waits struct {
 	of map[ID]uint32
 }
 
-func (w *waits) used() int { return max(int(w.made)-1-len(w.spare), 0) }
-
-// wait makes somebody wait for a run, for so many milliseconds; 0 is for as long as it takes.
+// wait makes somebody wait for a run, for so many milliseconds; 0 is for as long as it takes. Who has gone does not.
 func (d *Dispatcher) wait(now Now, id ID, w waiter, nonce []byte, patience int64) {
+	if !d.here(w.conn) {
+		return
+	}
 	w.id, w.nonceLen, w.hasNonce = id, len(nonce), nonce != nil
 	w.data = d.bytes.putAll(nonce, nil, nil)
 	n, slot := d.waits.take()
@@ -115,10 +116,10 @@ func (d *Dispatcher) showLater(w *waiter, out *Batch) {
 	a := ask{kind: askRun, event: ReadRun, conn: w.conn, seq: w.seq, id: w.id, data: data, nonceLen: len(nonce), hasNonce: nonce != nil}
 	d.asks.held++
 	d.peer(w.conn).calls++
-	if d.durable.failed || d.durable.batches == d.durable.committed {
+	if d.durable.failed {
 		d.ask(a, out)
 	} else {
-		d.again(a)
+		d.again(a, out)
 	}
 }
 

@@ -42,7 +42,7 @@ func (d *Dispatcher) register(now Now, from Conn, text []byte, out *Batch) {
 	d.names.staffed(num, 1)
 	d.listed = false
 	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
-	d.wantAll(num, out)
+	d.wantAll(now, num, out)
 	d.serve(now, w, out)
 }
 
@@ -95,7 +95,7 @@ func (d *Dispatcher) serve(now Now, w *worker, out *Batch) {
 		t := d.tasks.at(slot)
 		d.handOut(now, w, slot, t, n, out)
 		if l := n.queue.lane(t.rank()); l.gap != nil {
-			d.want(t.name, l, t.rank(), out)
+			d.want(now, t.name, l, t.rank(), out)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 	for p.waits != 0 {
 		d.unwait(p.waits)
 	}
-	*p = peer{}
+	*p = peer{conn: from + 1} // the next that can come here
 	if w == nil {
 		return
 	}
@@ -148,19 +148,6 @@ func (d *Dispatcher) takeBack(now Now, w *worker, out *Batch) {
 			continue
 		}
 		d.stats.Requeued++
-		if w := n.spare(); w != nil && !d.stopped {
-			d.handOut(now, w, slot, t, n, out)
-			continue
-		}
-		d.requeue(slot, t, n)
-	}
-}
-
-// requeue puts a task back into the queue that it came from, by its old place in line.
-func (d *Dispatcher) requeue(slot uint32, t *task, n *name) {
-	t.state = queued
-	d.stats.Queued++
-	if n.queue.putBack(&d.tasks, slot, t); n.queue.head() == slot {
-		n.headFell(t.place)
+		d.offer(now, slot, t, out)
 	}
 }

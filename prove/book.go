@@ -63,7 +63,7 @@ type Order struct {
 	Work   time.Duration // what it costs a worker
 	Fail   int           // attempts that workers let fail
 	Wait   bool          // the producer waits for the result
-	Cancel bool          // it thinks better of it at once, if it speaks HTTP
+	Cancel bool          // the producer thinks better of it at once
 }
 
 // Session is a worker's connection.

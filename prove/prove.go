@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"os"
 	"sync"
 	"time"
 )
@@ -30,6 +31,12 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	err = s.prove(ctx, c)
 	r := book.Report()
 	r.Seed, r.Dir, r.Took = c.Seed, c.Dir, time.Since(began)
+	if err != nil {
+		r.Stopped = err.Error()
+	}
+	if c.temporary && r.Good() {
+		err = os.RemoveAll(c.Dir)
+	}
 	return r, err
 }
 

@@ -76,12 +76,27 @@ func (s *Store) apply(m *memtable) bool {
 		if err == nil {
 			return true
 		}
-		s.cfg.Log.Error("a segment cannot be made tables yet", "error", fmt.Errorf("segment %d: %w", m.segment, err), "again", retryAfter)
+		err = fmt.Errorf("segment %d: %w", m.segment, err)
+		s.cfg.Log.Error("a segment cannot be made tables yet", "error", err, "again", retryAfter)
+		s.giveUp(err)
 		select {
 		case <-s.stop:
 			return false
 		case <-time.After(retryAfter):
 		}
+	}
+}
+
+// giveUp lets a committer that waits for the applier end if the store is being closed.
+func (s *Store) giveUp(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		return
+	}
+	select {
+	case s.stuck <- err:
+	default:
 	}
 }
 

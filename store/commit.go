@@ -51,7 +51,7 @@ func (s *Store) take() (c chunk, ok bool) {
 // write makes a frame of operations durable, or with Config.Async hands it over.
 func (s *Store) write(c chunk) error {
 	j := s.journal
-	if !j.current.Load().fits(len(c.ops)) {
+	if !j.current.Load().fits(len(c.ops), c.count) {
 		if err := s.roll(); err != nil {
 			return err
 		}
@@ -60,6 +60,7 @@ func (s *Store) write(c chunk) error {
 	if err := current.write(data, c.ops); err != nil {
 		return err
 	}
+	current.count += c.count
 	if current.later == nil {
 		s.raise(c.last)
 		return nil
@@ -80,6 +81,8 @@ func (s *Store) roll() error {
 		request(s.wantSlot)
 		select {
 		case slot = <-s.journal.free:
+		case err := <-s.stuck:
+			return fmt.Errorf("no segment is free: %w", err)
 		case <-s.stop:
 			return errStopped
 		}

@@ -356,6 +356,48 @@ func TestJournalFails(t *testing.T) {
 	}
 }
 
+// TestCloseWithoutRoom closes a store of which more waits than there are segments, while sorted tables cannot be written:
+// that ends, and what was told is there.
+func TestCloseWithoutRoom(t *testing.T) {
+	defer store.SetRetry(1)()
+	disk := vfs.NewCrashableMem()
+	var full atomic.Bool
+	cfg := small(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && strings.Contains(op.Path, "/tables/") {
+			return errDisk
+		}
+		return nil
+	})))
+	cfg.MaxPending = 64 << 10
+	var told atomic.Int64
+	cfg.Told = func(n uint64, err error) {
+		told.Store(int64(n))
+		if err != nil && !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+	}
+	s := open(t, cfg)
+	waitApplied(s)
+	full.Store(true)
+	var b store.Batch
+	n, err := 0, error(nil)
+	for err == nil || store.Unapplied(s) < cfg.Segments-1 {
+		fill(&b, n+1)
+		if _, err = s.Append(&b); err == nil {
+			n++
+		}
+	}
+	if err := s.Close(); !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	var m models
+	s = open(t, small(disk))
+	defer closeStore(t, s)
+	if _, err := m.verify(s, int(told.Load()), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // restartTwice starts a server on a machine that goes on running, so that it finds what is only in the cache, and then
 // cuts the power: what the server found must still be there.
 func restartTwice(t *testing.T, m *models, disk *vfs.MemFS, told, tried int) {

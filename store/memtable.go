@@ -6,18 +6,34 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
+	"sync"
 )
 
 // memtable is what one segment holds, to be read from memory until Pebble has it. It keeps the operations as they were
 // committed, and for each an entry without a pointer, so that a million of them are nothing to the collector.
 //
-// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes.
+// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes. Whoever looks
+// up a key indexes what is not indexed yet: most of what is written is never looked up while it is here, and an index costs
+// as much as all the rest of adding.
 type memtable struct {
 	segment uint64
 	slot    string
 	snapshot
-	newest []uint32 // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
-	hashes int      // that are in it: at most half as many as there is room for
+	index index
+}
+
+// index finds a memtable's entries by their keys.
+type index struct {
+	mu     sync.Mutex // of readers among themselves
+	newest []uint32   // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
+	hashes int        // that are in it: at most half as many as there is room for
+	of     []hashed   // by entry, as far as they are indexed
+}
+
+// hashed is what an entry has in the index.
+type hashed struct {
+	hash  uint32 // of the key
+	older uint32 // the entry with the same hash before it, counted from 1; 0 is none
 }
 
 // snapshot is a memtable as it was at one moment.
@@ -32,8 +48,6 @@ type entry struct {
 	prefix uint64 // the first bytes of the key: most comparisons need no more
 	frame  uint32 // in which
 	at     uint32 // and where
-	hash   uint32 // of the key
-	older  uint32 // the entry with the same hash before it, counted from 1; 0 is none
 }
 
 var seed = maphash.MakeSeed()
@@ -47,47 +61,65 @@ func (m *memtable) add(ops []byte) {
 		if err != nil {
 			panic("store: operations were not checked: " + err.Error())
 		}
-		e := entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at), hash: uint32(maphash.Bytes(seed, op.key))}
-		if 2*m.hashes >= len(m.newest) {
-			m.rehash(max(1024, 2*len(m.newest)))
-		}
-		place := m.find(e.hash)
-		if e.older = *place; e.older == 0 {
-			m.hashes++
-		}
-		m.entries = append(m.entries, e)
-		*place = uint32(len(m.entries))
+		m.entries = append(m.entries, entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at)})
 		at += n
 	}
 }
 
+// indexStep is how many entries are indexed in one go: adding waits meanwhile.
+const indexStep = 4096
+
+// extend indexes some more entries, and reports whether that is all of them.
+func (m *memtable) extend() bool {
+	x := &m.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for range min(indexStep, len(m.entries)-len(x.of)) {
+		n := uint32(len(x.of))
+		hash := uint32(maphash.Bytes(seed, m.op(n).key))
+		if 2*x.hashes >= len(x.newest) {
+			x.rehash(max(1024, 2*len(x.newest)))
+		}
+		place := x.find(hash)
+		if *place == 0 {
+			x.hashes++
+		}
+		x.of = append(x.of, hashed{hash: hash, older: *place})
+		*place = n + 1
+	}
+	return len(x.of) == len(m.entries)
+}
+
 // find is the place of a hash: where its newest entry is, or would be. There is always one.
-func (m *memtable) find(hash uint32) *uint32 {
-	mask := uint32(len(m.newest) - 1)
+func (x *index) find(hash uint32) *uint32 {
+	mask := uint32(len(x.newest) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		if n := m.newest[i]; n == 0 || m.entries[n-1].hash == hash {
-			return &m.newest[i]
+		if n := x.newest[i]; n == 0 || x.of[n-1].hash == hash {
+			return &x.newest[i]
 		}
 	}
 }
 
 // rehash makes room for twice as many hashes. The size is a power of two.
-func (m *memtable) rehash(size int) {
-	old := m.newest
-	m.newest = make([]uint32, size)
+func (x *index) rehash(size int) {
+	old := x.newest
+	x.newest = make([]uint32, size)
 	for _, n := range old {
 		if n != 0 {
-			*m.find(m.entries[n-1].hash) = n
+			*x.find(x.of[n-1].hash) = n
 		}
 	}
 }
 
-// get finds the newest operation on a key.
+// get finds the newest operation on a key. All is indexed.
 func (m *memtable) get(key []byte) (op operation, ok bool) {
-	if len(m.newest) == 0 {
+	x := &m.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.newest) == 0 {
 		return op, false
 	}
-	for i := *m.find(uint32(maphash.Bytes(seed, key))); i != 0; i = m.entries[i-1].older {
+	for i := *x.find(uint32(maphash.Bytes(seed, key))); i != 0; i = x.of[i-1].older {
 		if op := m.op(i - 1); bytes.Equal(op.key, key) {
 			return op, true
 		}

@@ -28,6 +28,7 @@ type Store struct {
 
 	written   chan step      // from the committer to the teller, in order
 	sealed    chan *memtable // from the teller to the applier
+	stuck     chan error     // from the applier to the committer while the store is being closed
 	wantSlot  chan struct{}  // to the grower
 	wantSync  chan struct{}  // to the syncer
 	synced    atomic.Uint64  // number of the last batch that is durable
@@ -39,8 +40,9 @@ type Store struct {
 
 // chunk is batches that become one frame.
 type chunk struct {
-	ops  []byte
-	last uint64 // number of the last batch in it
+	ops   []byte
+	count int    // of operations
+	last  uint64 // number of the last batch in it
 }
 
 // Open opens the store in a folder, and creates it if there is none. When it returns, everything that was ever told is
@@ -53,7 +55,10 @@ func Open(dir string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, lock: l, stop: make(chan struct{}), wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1)}
+	s := &Store{
+		cfg: cfg, lock: l, stop: make(chan struct{}), stuck: make(chan error, 1),
+		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1),
+	}
 	s.work.L, s.news.L = &s.mu, &s.mu
 	if err := s.open(dir); err != nil {
 		if s.state != nil {
@@ -87,6 +92,7 @@ func (s *Store) open(dir string) error {
 		return err
 	}
 	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, async: s.cfg.Async}
+	s.journal.reading.tell = s.cfg.Progress
 	return s.recover(applied)
 }
 
@@ -176,6 +182,7 @@ func (s *Store) Append(b *Batch) (uint64, error) {
 	}
 	c := &s.gathered[last]
 	c.ops = append(c.ops, b.ops...)
+	c.count += b.count
 	c.last = s.appended
 	if last == 0 {
 		s.work.Signal()
@@ -199,8 +206,9 @@ func (s *Store) Wait(n uint64) error {
 	return nil
 }
 
-// Close makes durable what was appended, and lets go of the folder. The error says what was not. No other method may be
-// called meanwhile but Append and Wait, and none afterwards.
+// Close makes durable what was appended, and lets go of the folder. If that needs more segments than are free, and those
+// that are full cannot become tables, it does not wait until they can: the error is ErrFailed and says why. No other method
+// may be called meanwhile but Append and Wait, and none afterwards.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closing {
