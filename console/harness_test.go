@@ -123,11 +123,13 @@ func (s *server) settled() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for range 3 { // what is loaded is written, and may need more loads
-		if err := s.keeper.Flush(ctx); err != nil {
+	for loads := 1; loads > 0; { // of what is loaded comes more that is written
+		stats, err := s.tasks.Stats(ctx)
+		if err != nil {
 			s.t.Fatal(err)
 		}
-		if _, err := s.tasks.Stats(ctx); err != nil {
+		loads = stats.Loads
+		if err := s.keeper.Flush(ctx); err != nil {
 			s.t.Fatal(err)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"workman/document"
 )
 
-// mostLooked is about how many rows one page may take to make.
-const mostLooked = 10_000
+// mostLooked is about how many rows one page may take to make. Tests change it.
+var mostLooked = 10_000
 
 // listRuns is GET /runs: the newest first; those that are scheduled or retrying, the soonest first; those that are with a
 // worker, the first in line first.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"workman/console"
 	"workman/dispatch"
 )
 
@@ -184,6 +185,51 @@ func TestPurgeMany(t *testing.T) {
 	}
 }
 
+// TestRunningOfNames: of several names, the first in line comes first.
+func TestRunningOfNames(t *testing.T) {
+	s := serve(t)
+	for i := range 20 {
+		s.run([]string{"mail", "ship", "pack"}[i%3], nil)
+		s.wall.Add(1)
+	}
+	for _, name := range []string{"mail", "ship", "pack"} {
+		s.say(worker, dispatch.Event{Kind: dispatch.RegisterTask}, name, "", nil)
+	}
+	s.say(worker, dispatch.Event{Kind: dispatch.GetTask, Count: 11}, "", "", nil)
+	s.settled()
+	all := s.all("/runs")
+	for _, limit := range []int{1, 4, 100} {
+		running := s.all(fmt.Sprintf("/runs?state=running&limit=%d", limit))
+		if len(running) != 11 {
+			t.Errorf("%d run, want 11", len(running))
+		}
+		for i, d := range running {
+			if d.ID != all[len(all)-1-i].ID {
+				t.Errorf("running: %v", ids(running))
+			}
+		}
+	}
+}
+
+// TestShortPages: with no more looked at than one row a page, lists are the same.
+func TestShortPages(t *testing.T) {
+	s := fill(t)
+	targets := []string{"/runs", "/runs?state=pending", "/runs?state=running", "/runs?label=n:1", "/runs?key=once", "/scheduled", "/runs?state=retrying"}
+	want := map[string][]string{}
+	for _, target := range targets {
+		want[target] = ids(s.all(target))
+	}
+	defer console.SetLook(1)()
+	for _, target := range targets {
+		if got := ids(s.all(target)); !slices.Equal(got, want[target]) {
+			t.Errorf("%s: %v, want %v", target, got, want[target])
+		}
+	}
+	if p := s.ask("GET", "/runs?key=none&limit=1", 200); len(p.Runs) > 0 || p.Next == "" {
+		t.Errorf("%s, want that there may be more", p.raw)
+	}
+}
+
 // TestManyNames: with more names than are merged, runs are found all the same.
 func TestManyNames(t *testing.T) {
 	s := serve(t)
@@ -194,6 +240,9 @@ func TestManyNames(t *testing.T) {
 		}
 	}
 	s.settled()
+	if p := s.ask("GET", "/runs?state=pending&limit=500", 200); !strings.Contains(p.Next, "cursor=72") { // table r
+		t.Errorf("next is %s, and should be in the table of runs", p.Next)
+	}
 	docs := s.all("/runs?state=pending&limit=500")
 	if len(docs) != 1200 {
 		t.Errorf("%d runs, want 1200", len(docs))

@@ -71,4 +71,9 @@ func TestCallback(t *testing.T) {
 	if !there(2) {
 		t.Error("the callback of a run that finished once more is not to be made")
 	}
+	k.Called(id(1))
+	k.Keep(batch(4, finishedRun(1)...)) // it finished once more before its first callback was noted
+	if !there(1) {
+		t.Error("the callback of a run that finished once more is not to be made")
+	}
 }

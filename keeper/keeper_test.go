@@ -221,6 +221,9 @@ func TestKeepGap(t *testing.T) {
 					t.Fatalf("heard %+v", e)
 				}
 			}
+			if err := k.Store().Wait(3); n == 3 && err == nil { // 1 is the epoch's
+				t.Error("the batch behind the gap was kept")
+			}
 			k.Keep(batch(n+1, op{dispatch.TableStatus, run[:], []byte("three")}))
 			if _, ok, _ := k.Store().Get(dispatch.TableStatus, run[:]); ok {
 				t.Error("something was kept behind the gap")
