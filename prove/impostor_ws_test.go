@@ -71,7 +71,7 @@ func (i *impostor) producer(w http.ResponseWriter, q *http.Request) {
 		}
 		due, _ := time.Parse(time.RFC3339, m.When)
 		r := i.submit(m.Name, m.Key, m.Options, due)
-		
+
 		if i.flaw == "silent" && m.Nonce%20 == 0 {
 			return
 		}
