@@ -158,14 +158,19 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	id := newID(stamp, d.random.Uint64())
 	if len(s.Key) > 0 {
 		r.BodyHash = hashOf(s.body)
+		if s.at <= now.Wall {
+			r.Due = now.Wall + 1 // see hold
+		}
 	}
-	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: s.at > now.Wall}
+	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: r.Due > now.Wall}
 	d.recordRun(&k, &r, s, out)
 	d.stats.Accepted++
 	state := Pending
-	if k.due {
+	if s.at > now.Wall {
 		state = Waiting
 		d.await(now, &k, &r)
+	} else if k.due {
+		d.hold(now, &k, &r)
 	} else {
 		d.line(now, &k, &r, out)
 	}
