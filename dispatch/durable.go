@@ -16,7 +16,7 @@ type durable struct {
 	keys      map[[16]byte]liveKey
 	keyOrder  fifo[keyOrder] // by batch
 	keyDrain  fifo[keyOrder] // as drained
-	held      fifo[held] // by batch
+	held      fifo[held]     // by batch
 	failed    bool
 	low       bool
 }

@@ -232,7 +232,9 @@ func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, atta
 }
 
 // roomForRuns tells whether another run may be in memory. Those that settle count too.
-func (d *Dispatcher) roomForRuns() bool { return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns }
+func (d *Dispatcher) roomForRuns() bool {
+	return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns
+}
 
 // remember makes a run one in memory: a task in no list, with its bytes. It reports false if there is no room.
 func (d *Dispatcher) remember(k *stored, r *StoredRun) (uint32, *task, bool) {
