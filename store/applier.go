@@ -114,5 +114,6 @@ func (s *Store) grow() {
 		if err := s.journal.grow(); err != nil {
 			s.cfg.Log.Error("the journal cannot grow", "error", err)
 		}
+		request(s.grown)
 	}
 }

@@ -22,6 +22,7 @@ type storeID [16]byte
 //	store/journal/segment-* the journal
 //	store/tables/           sorted tables on their way into Pebble
 //	store/state/            Pebble's
+//	store/ballast           to be removed when the disk is full
 const (
 	lockName     = "lock"
 	storeName    = "store"
@@ -30,6 +31,7 @@ const (
 	journalName  = "journal"
 	tablesName   = "tables"
 	stateName    = "state"
+	ballastName  = "ballast"
 	formatLayout = "workman store, format %d\nid %s\nsegments of %d bytes\n"
 	maxFormat    = 4096 // bytes of the format file
 )

@@ -31,9 +31,11 @@ type Store struct {
 	stuck     chan error     // from the applier to the committer while the store is being closed
 	wantSlot  chan struct{}  // to the grower
 	wantSync  chan struct{}  // to the syncer
-	synced    atomic.Uint64  // number of the last batch that is durable
-	broken    atomic.Bool    // Pebble cannot go on, not even to be closed
-	stop      chan struct{}  // closed when the store has failed or is being closed
+	grown     chan struct{}  // to the watcher: the disk has less room
+	ballast   *ballast
+	synced    atomic.Uint64 // number of the last batch that is durable
+	broken    atomic.Bool   // Pebble cannot go on, not even to be closed
+	stop      chan struct{} // closed when the store has failed or is being closed
 	stopOnce  sync.Once
 	goroutine sync.WaitGroup
 }
@@ -57,7 +59,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, lock: l, stop: make(chan struct{}), stuck: make(chan error, 1),
-		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1),
+		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1), grown: make(chan struct{}, 1),
 	}
 	s.work.L, s.news.L = &s.mu, &s.mu
 	if err := s.open(dir); err != nil {
@@ -71,6 +73,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.goroutine.Go(s.tell)
 	s.goroutine.Go(s.applyAll)
 	s.goroutine.Go(s.grow)
+	s.goroutine.Go(s.watch)
 	if cfg.Async {
 		s.goroutine.Go(s.syncLater)
 	}
@@ -88,7 +91,11 @@ func (s *Store) open(dir string) error {
 		return err
 	}
 	var applied uint64
-	if s.state, applied, err = openState(fs, root, id, &s.cfg, s.broke); err != nil {
+	s.ballast = &ballast{FS: fs, dir: root, size: min(mostBallast, s.cfg.Reserve/16), log: s.cfg.Log.Warn}
+	if s.ballast.kept, err = exists(fs, s.ballast.path()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if s.state, applied, err = openState(s.ballast, root, id, &s.cfg, s.broke); err != nil {
 		return err
 	}
 	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, async: s.cfg.Async}
