@@ -56,6 +56,7 @@ func (s *Store) applyAll() {
 		}
 		s.drop(m)
 		s.journal.free <- m.slot
+		s.nowApplied(m.segment)
 	}
 }
 
