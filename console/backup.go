@@ -17,7 +17,11 @@ const mostBody = 64 << 10
 func (cfg *Config) backUp() http.HandlerFunc {
 	var busy atomic.Bool
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !cfg.Local || cfg.Backup == nil {
+		if cfg.Backup == nil {
+			problem(w, http.StatusNotImplemented, "there is nothing to copy: this server keeps nothing on a disk")
+			return
+		}
+		if !cfg.Local {
 			problem(w, http.StatusForbidden, "backups are made only by a server that listens on loopback alone, since a request says where "+
 				"they are written: leave HOST at localhost, or copy the folder of a server that has ended")
 			return
