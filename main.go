@@ -43,8 +43,8 @@ func run(o options, log *slog.Logger) error {
 	defer footprint.Watch(log)()
 	debug.SetMemoryLimit(memoryLimit() / 10 * 8) // the collector may be late
 	if o.fit(memoryLimit()) {
-		log.Warn("the memory there is does not hold as many tasks, schedules and names as may be; fewer are taken",
-			"max-tasks", o.MaxTasks, "max-schedules", o.MaxSchedules, "max-names", o.MaxNames)
+		log.Warn("the memory there is does not hold as many tasks, runs and names as may be; fewer are taken",
+			"max-tasks", o.MaxTasks, "max-runs", o.MaxRuns, "max-names", o.MaxNames)
 	}
 	s, err := listen(o, log)
 	if err != nil {

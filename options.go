@@ -50,13 +50,13 @@ type options struct {
 	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" help:"After SIGTERM, how long running tasks may take to finish."`
 	Loops int           `default:"0" env:"WORKMAN_LOOPS" help:"Event loops; 0 for what suits the machine."`
 
-	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
-	MaxCalls     int   `default:"100000" env:"WORKMAN_MAX_CALLS" help:"Of these, tasks of one connection that it has no answer to yet."`
-	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" help:"Tasks scheduled for later at once."`
-	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
-	MaxBytes     int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
-	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" help:"Size of one WebSocket message or HTTP body."`
-	MaxConns     int   `default:"0" env:"WORKMAN_MAX_CONNS" help:"Connections at once; 0 for the limit of open files less 64."`
+	MaxTasks   int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
+	MaxCalls   int   `default:"100000" env:"WORKMAN_MAX_CALLS" help:"Of these, tasks of one connection that it has no answer to yet."`
+	MaxRuns    int   `default:"131072" env:"WORKMAN_MAX_RUNS" help:"Of these, runs that are stored; the others wait on the disk only."`
+	MaxNames   int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
+	MaxBytes   int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
+	MaxMessage int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" help:"Size of one WebSocket message or HTTP body."`
+	MaxConns   int   `default:"0" env:"WORKMAN_MAX_CONNS" help:"Connections at once; 0 for the limit of open files less 64."`
 
 	LogFormat string `default:"text" enum:"text,json" env:"WORKMAN_LOG_FORMAT" help:"Form of the log on standard error: text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"WORKMAN_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
@@ -78,8 +78,8 @@ func (o *options) Validate() error {
 	}{
 		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)},
 		{"dead-after", int64(o.DeadAfter), int64(time.Second), int64(time.Hour)}, {"loops", int64(o.Loops), 0, 255},
-		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30},
-		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
+		{"max-tasks", int64(o.MaxTasks), 1, 1 << 29},
+		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-runs", int64(o.MaxRuns), 1, 1 << 28},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
 		{"keep-bytes", o.KeepBytes, 1 << 20, 1 << 50}, {"reserve", o.Reserve, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
@@ -113,22 +113,22 @@ func (o *options) bytes() int64 {
 	return memoryLimit() / 2
 }
 
-// What a task, a schedule and a name take beside the bytes they carry, at most.
+// What a task, a run and a name take beside the bytes they carry, at most.
 const (
-	taskBytes     = 96
-	scheduleBytes = taskBytes + 24
-	nameBytes     = 512
+	taskBytes = 96
+	runBytes  = taskBytes + 320
+	nameBytes = 512
 )
 
-// fit lowers the bounds on how many tasks, schedules and names there may be to what a quarter of so much memory holds,
+// fit lowers the bounds on how many tasks, runs and names there may be to what a quarter of so much memory holds,
 // all alike, and reports whether it did. Half is for the bytes they carry, and the last quarter for everything else.
 func (o *options) fit(memory int64) bool {
-	want := float64(o.MaxTasks)*taskBytes + float64(o.MaxSchedules)*scheduleBytes + float64(o.MaxNames)*nameBytes
+	want := float64(o.MaxTasks)*taskBytes + float64(o.MaxRuns)*runBytes + float64(o.MaxNames)*nameBytes
 	share := float64(memory/4) / want
 	if share >= 1 {
 		return false
 	}
-	for _, n := range []*int{&o.MaxTasks, &o.MaxSchedules, &o.MaxNames} {
+	for _, n := range []*int{&o.MaxTasks, &o.MaxRuns, &o.MaxNames} {
 		*n = max(1, int(float64(*n)*share))
 	}
 	return true
@@ -136,7 +136,7 @@ func (o *options) fit(memory int64) bool {
 
 func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c := dispatch.DefaultConfig()
-	c.MaxTasks, c.ConnTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxSchedules, o.MaxNames
+	c.MaxTasks, c.ConnTasks, c.MaxRuns, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxRuns, o.MaxNames
 	c.Budget = budget
 	c.Durable, c.KeepBytes = true, o.KeepBytes
 	c.MaxUnsafe = min(c.MaxUnsafe, max(memoryLimit()/16, 1<<20))

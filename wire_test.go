@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func serve(t testing.TB, set func(*options)) *service {
 	t.Helper()
 	o := options{
-		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20, KeepBytes: 1 << 30, Memory: true,
+		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxRuns: 1000, MaxNames: 100, MaxMessage: 1 << 20, KeepBytes: 1 << 30, Memory: true,
 		MaxConns: 100, DeadAfter: 30 * time.Second, LogLevel: "warn",
 	}
 	if set != nil {

@@ -70,7 +70,7 @@ func (sc scenario) flags() []string {
 	case pendingKind:
 		return []string{"--max-tasks", bound}
 	case schedulesKind, dueKind:
-		return []string{"--max-schedules", bound, "--max-tasks", bound}
+		return []string{"--max-tasks", bound}
 	case durableKind, lifeKind:
 		return []string{"--data", "data"}
 	}

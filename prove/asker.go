@@ -3,8 +3,11 @@ package prove
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,9 +22,10 @@ type asker struct {
 	rand   *rand.Rand
 	pace   pace
 
-	mu    sync.Mutex
-	open  map[int]asked // by number, which is the nonce
-	again []Order       // to be sent again: refused, or with a key and unanswered
+	mu        sync.Mutex
+	open      map[int]asked // by number, which is the nonce
+	again     []Order       // to be sent again: refused, or with a key and unanswered
+	notBefore time.Time     // when
 }
 
 // asked is a request that is under way.
@@ -101,16 +105,27 @@ func (p *asker) run(ctx, load context.Context) {
 			continue
 		}
 		retry.reset()
-		done := p.session(load, k, release)
+		done := p.session(ctx, load, k, release)
 		p.leftovers()
 		if done {
 			return
 		}
 	}
+	p.giveUp(context.Cause(ctx))
+}
+
+// giveUp ends what was begun. If the reason is that the server is silent, it is blamed.
+func (p *asker) giveUp(why error) {
+	for _, o := range p.again {
+		p.book.Unanswered()
+		if errors.Is(why, errSilent) {
+			p.book.Fault(Broken, "request %d was not answered, or refused all the time, though it was sent again and again", o.Number)
+		}
+	}
 }
 
 // session uses one connection. It returns whether all is done.
-func (p *asker) session(load context.Context, k *socket, release func()) (done bool) {
+func (p *asker) session(ctx, load context.Context, k *socket, release func()) (done bool) {
 	lost, cancel := context.WithCancelCause(context.Background())
 	reader := make(chan struct{})
 	go func() {
@@ -134,7 +149,10 @@ func (p *asker) session(load context.Context, k *socket, release func()) (done b
 		done = p.idle()
 		sleep(lost, 5*time.Millisecond)
 	}
-	if lost.Err() != nil {
+	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		p.book.BrokenIn(k.life, "requests over a WebSocket were not answered in time: %v", p.numbers())
+	case lost.Err() != nil && ctx.Err() == nil:
 		p.book.BrokenIn(k.life, "a producer's WebSocket was closed: %v", context.Cause(lost))
 	}
 	unwatch()
@@ -161,7 +179,11 @@ func (p *asker) send(k *socket) error {
 func (p *asker) resend(k *socket) error {
 	p.mu.Lock()
 	orders := p.again
-	p.again = nil
+	if now := time.Now(); now.Before(p.notBefore) {
+		orders = nil
+	} else {
+		p.again, p.notBefore = nil, now.Add(maxBackoff)
+	}
 	p.mu.Unlock()
 	for _, o := range orders {
 		if err := p.ask(k, o, false); err != nil {
@@ -180,6 +202,13 @@ func (p *asker) ask(k *socket, o Order, first bool) error {
 	p.open[o.Number] = a
 	p.mu.Unlock()
 	return k.say(newMessage(o))
+}
+
+// numbers are the requests that are not answered.
+func (p *asker) numbers() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.open))
 }
 
 // idle reports whether all that was sent is answered.

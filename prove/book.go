@@ -175,7 +175,11 @@ func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool
 		return false
 	}
 	if e.id != "" && e.id != id {
-		b.faults.blame(Doubled, "request %d (key %q) is run %s, and also run %s", number, e.asked.Key, e.id, id)
+		how := "was acknowledged as"
+		if !e.promised {
+			how = "was given to a worker as"
+		}
+		b.faults.blame(Doubled, "request %d (key %q) %s run %s, and acknowledged as run %s", number, e.asked.Key, how, e.id, id)
 		return false
 	}
 	if !e.promised {

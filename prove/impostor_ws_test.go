@@ -71,6 +71,10 @@ func (i *impostor) producer(w http.ResponseWriter, q *http.Request) {
 		}
 		due, _ := time.Parse(time.RFC3339, m.When)
 		r := i.submit(m.Name, m.Key, m.Options, due)
+
+		if i.flaw == "silent" && m.Nonce%20 == 0 {
+			return
+		}
 		go func() {
 			d, _ := time.ParseDuration(m.Wait)
 			now := i.wait(r, d)

@@ -51,7 +51,7 @@ func TestHonest(t *testing.T) {
 // TestFlaws: each flaw of a server is found, and given its name.
 func TestFlaws(t *testing.T) {
 	for flaw, kind := range map[string]prove.Kind{"lose": prove.Lost, "undo": prove.Undone, "double": prove.Doubled,
-		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong, "broken": prove.Broken} {
+		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong, "broken": prove.Broken, "silent": prove.Broken} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
 			r := against(t, flaw, 4)

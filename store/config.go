@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -15,6 +16,10 @@ type Config struct {
 	FrameBytes   int   // operations that are committed with one write, unless one batch is larger
 	MaxPending   int64 // bytes of operations that may wait to be durable; more are refused with ErrFull. It may be any number
 	CacheBytes   int64 // for blocks of sorted tables that are read
+
+	// Filtered are the tables, a letter each, whose keys have filters, at 10 bits a key: those of which keys are often looked
+	// up that are not there. It may change from one start to the next, and then holds for what is written from then on.
+	Filtered string
 
 	// Async tells batches when the operating system has them, and begins to make them durable once a second, or after 8 MiB.
 	// They survive kill -9. A power cut, or a crash of the machine, may take what was told since the last such sync began
@@ -93,6 +98,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("store: %d bytes may be pending: there must be more", c.MaxPending)
 	case c.CacheBytes < 0:
 		return fmt.Errorf("store: a cache of %d bytes: it cannot be less than 0", c.CacheBytes)
+	}
+	if t := strings.IndexFunc(c.Filtered, func(r rune) bool { return r < 'a' || r > 'z' || Table(r) == watermark }); t >= 0 {
+		return fmt.Errorf("store: filters for table %q: a table is a letter from a to z, but for %q", c.Filtered[t:], watermark)
 	}
 	if c.FS == nil {
 		c.FS = vfs.Default

@@ -15,14 +15,11 @@ func (s *Store) Get(t Table, key []byte) (value []byte, ok bool, err error) {
 	if op, ok := s.newest(key); ok {
 		return bytes.Clone(op.value), !op.delete, nil
 	}
-	found, closer, err := s.state.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, false, nil
-	} else if err != nil {
+	value, ok, err = s.state.get(key)
+	if err != nil {
 		return nil, false, fmt.Errorf("store: looking up a key of table %q: %w", t, err)
 	}
-	defer closer.Close()
-	return bytes.Clone(found), true, nil
+	return value, ok, nil
 }
 
 // newest looks in memory. What is dropped from there meanwhile is in Pebble already.

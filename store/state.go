@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -25,7 +26,8 @@ type state struct {
 	fs     vfs.FS
 	id     storeID
 	tables string // the directory for sorted tables on their way
-	opts   *pebble.Options
+	filters
+	opts *pebble.Options
 }
 
 // stateOptions are Pebble's for this store.
@@ -47,6 +49,9 @@ func stateOptions(fs vfs.FS, cfg *Config, fail func(error)) *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 		o.Levels[i].BlockSize = 32 << 10
+		if cfg.Filtered != "" {
+			o.Levels[i].FilterPolicy = newFilters(cfg.Filtered)
+		}
 	}
 	for i := range o.TargetFileSizes {
 		o.TargetFileSizes[i] = 64 << 20
@@ -68,7 +73,7 @@ func splitTables(start []byte) (policy pebble.SpanPolicy, end []byte, err error)
 func createState(fs vfs.FS, root string, id storeID, cfg *Config) error {
 	opts := stateOptions(fs, cfg, func(error) {})
 	opts.ErrorIfExists = true
-	s, err := openPebble(fs, root, id, opts)
+	s, err := openPebble(fs, root, id, opts, cfg)
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func createState(fs vfs.FS, root string, id storeID, cfg *Config) error {
 func openState(fs vfs.FS, root string, id storeID, cfg *Config, fail func(error)) (*state, uint64, error) {
 	opts := stateOptions(fs, cfg, fail)
 	opts.ErrorIfNotExists = true
-	s, err := openPebble(fs, root, id, opts)
+	s, err := openPebble(fs, root, id, opts, cfg)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -91,13 +96,13 @@ func openState(fs vfs.FS, root string, id storeID, cfg *Config, fail func(error)
 	return s, applied, nil
 }
 
-func openPebble(fs vfs.FS, root string, id storeID, opts *pebble.Options) (*state, error) {
+func openPebble(fs vfs.FS, root string, id storeID, opts *pebble.Options, cfg *Config) (*state, error) {
 	dir := fs.PathJoin(root, stateName)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, dir, err)
 	}
-	return &state{db: db, fs: fs, id: id, tables: fs.PathJoin(root, tablesName), opts: opts}, nil
+	return &state{db: db, fs: fs, id: id, tables: fs.PathJoin(root, tablesName), opts: opts, filters: newFilters(cfg.Filtered)}, nil
 }
 
 // watermark is the number of the last segment that the state holds.
@@ -149,6 +154,21 @@ func (s *state) clear() error {
 		}
 	}
 	return nil
+}
+
+// get looks up a key. The value is the caller's.
+func (s *state) get(key []byte) (value []byte, ok bool, err error) {
+	if s.has(key) {
+		return s.find(key)
+	}
+	found, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	value = bytes.Clone(found)
+	return value, true, closer.Close()
 }
 
 // create begins a sorted table.

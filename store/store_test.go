@@ -205,6 +205,8 @@ func TestConfigRefused(t *testing.T) {
 		"frames of":      func(c *store.Config) { c.FrameBytes = 0 },
 		"0 bytes may be": func(c *store.Config) { c.MaxPending = 0 },
 		"a cache of -1":  func(c *store.Config) { c.CacheBytes = -1 },
+		`table "w"`:      func(c *store.Config) { c.Filtered = "kw" },
+		`table "K"`:      func(c *store.Config) { c.Filtered = "K" },
 	} {
 		cfg := small(vfs.NewMem())
 		change(&cfg)
