@@ -17,11 +17,6 @@ const mostBody = 64 << 10
 func (cfg *Config) backUp() http.HandlerFunc {
 	var busy atomic.Bool
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !cfg.Local || cfg.Backup == nil {
-			problem(w, http.StatusForbidden, "backups are made only by a server that listens on loopback alone, since a request says where "+
-				"they are written: leave HOST at localhost, or copy the folder of a server that has ended")
-			return
-		}
 		var body struct {
 			Dir string `json:"dir"`
 		}
@@ -33,6 +28,15 @@ func (cfg *Config) backUp() http.HandlerFunc {
 		}
 		if !filepath.IsAbs(body.Dir) || filepath.Clean(body.Dir) != body.Dir {
 			problem(w, http.StatusBadRequest, "dir must be an absolute path in its shortest form, of a folder that is not there yet")
+			return
+		}
+		if cfg.Backup == nil {
+			problem(w, http.StatusNotImplemented, "there is nothing to copy: this server keeps nothing on a disk")
+			return
+		}
+		if !cfg.Local {
+			problem(w, http.StatusForbidden, "backups are made only by a server that listens on loopback alone, since a request says where "+
+				"they are written: leave HOST at localhost, or copy the folder of a server that has ended")
 			return
 		}
 		if !busy.CompareAndSwap(false, true) {
