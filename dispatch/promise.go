@@ -113,9 +113,6 @@ func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out
 	d.enqueue(now, slot, t, rank(s.Priority), out)
 }
 
-// MaxRun is how many bytes a run may take in the store.
-const MaxRun = 24 << 20
-
 // mayPromise says why no run can be accepted now; 0 if one can.
 func (d *Dispatcher) mayPromise() Reason {
 	switch q := &d.durable; {
@@ -136,7 +133,7 @@ func (d *Dispatcher) mayPromise() Reason {
 func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	why := d.mayPromise()
 	num := uint32(0)
-	if why == 0 && len(s.body) > MaxRun-MaxStrings {
+	if why == 0 && len(s.body) > d.cfg.MaxRun {
 		why = TooLarge
 	}
 	if why == 0 {
