@@ -93,7 +93,7 @@ func (s *service) keeping() keeper.Config {
 		c.Store = store.MemoryConfig()
 		c.Store.SegmentBytes, c.Store.Log = 8<<20, s.log
 	}
-	c.Store.Space, c.Store.Reserve, c.Store.Filtered = s.space, s.o.Reserve, string(rune(dispatch.TableKeys))
+	c.Store.Reserve, c.Store.Filtered = s.o.Reserve, string(rune(dispatch.TableKeys))
 	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }
 	c.Store.Async = s.o.Durability == "async"
 	c.Store.MaxPending = 1 << 30 // the dispatcher bounds it
@@ -103,9 +103,6 @@ func (s *service) keeping() keeper.Config {
 	}
 	return c
 }
-
-// space is told by the store whether the disk is nearly full.
-func (s *service) space(low bool, free uint64) { s.keeper.Space(low, free) }
 
 // page shows what people look at.
 func (s *service) page(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }
