@@ -363,7 +363,10 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 		d.endStored(now, &k, &r, Expired, out)
 	case what > DueRetry || !k.due:
 	case at > now.Wall:
+		k.num = d.numberOf(r.Name)
+		d.names.all[k.num].refs++
 		d.await(now, &k, &r)
+		d.names.drop(k.num)
 	default:
 		d.stats.Fired++
 		d.unrecord(&k, &r, out)

@@ -216,7 +216,7 @@ func limits(r *StoredRun) (at [2]int64) {
 // acknowledge sees that who asked for a run is answered. attached says that the run was there before.
 func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, attached bool, out *Batch) {
 	if s.Reply == ReplyResult {
-		d.wait(now, id, waiter{conn: s.from, seq: s.seq, n: d.durable.batches}, s.nonce, s.Wait)
+		d.wait(now, id, waiter{conn: s.from, seq: s.seq, n: d.durable.batches}, s.nonce, s.name, s.Wait)
 		return
 	}
 	kind := Accepted
