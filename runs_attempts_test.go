@@ -43,7 +43,7 @@ func TestAttempts(t *testing.T) {
 	if d := a.look(k.Run); d.State != "dead" || len(d.Attempts) != 3 || d.Finished == "" {
 		t.Errorf("at the end: %+v", d)
 	}
-	if d := a.do(202, "POST", "/runs/"+k.Run+"/retry", "").run(); d.State != "pending" {
+	if d := a.do(202, "POST", "/runs/"+k.Run+"/retry", "").run(); d.State != "pending" || len(d.Attempts) != 3 || d.Finished != "" {
 		t.Errorf("brought back: %+v", d)
 	}
 	four := w.take()
@@ -79,7 +79,9 @@ func TestRetryAtOnce(t *testing.T) {
 	if why := a.get("/runs/" + id + "/why").body; !strings.Contains(why, `"reason":"retrying"`) || !strings.Contains(why, `"due":"`) {
 		t.Errorf("why: %s", why)
 	}
-	a.do(202, "POST", "/runs/"+id+"/retry", "")
+	if d := a.do(202, "POST", "/runs/"+id+"/retry", "").run(); d.State != "pending" || len(d.Attempts) != 1 || d.Due != "" {
+		t.Errorf("at once: %+v", d)
+	}
 	w.work("1")
 	if d := a.ended(id); d.State != "succeeded" || len(d.Attempts) != 1 {
 		t.Errorf("%+v", d)
