@@ -170,7 +170,7 @@ func (s *search) view(r *row) (v dispatch.View, ok bool, err error) {
 	if s.filter.finished || s.filter.state.Finished() {
 		return v, false, nil
 	}
-	if v.Status, ok, err = s.store.Get(dispatch.TableStatus, r.id[:]); err != nil {
+	if v.Status, _, err = s.store.Get(dispatch.TableStatus, r.id[:]); err != nil {
 		return v, false, err
 	}
 	return v, true, place(&v, r, &run)

@@ -51,8 +51,15 @@ func (t *Tasks) Starting(how string) {
 // there are no callbacks.
 func (t *Tasks) CheckCallbacks(check func(url string) error) { t.callback = check }
 
+// keep is inlined: most batches have nothing to be kept.
 func (t *Tasks) keep(b *dispatch.Batch) {
-	if len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 && t.keeper != nil {
+	if len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 {
+		t.keepSome(b)
+	}
+}
+
+func (t *Tasks) keepSome(b *dispatch.Batch) {
+	if t.keeper != nil {
 		t.keeper.Keep(b)
 	}
 }
