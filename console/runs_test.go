@@ -60,6 +60,8 @@ func TestRuns(t *testing.T) {
 		"after=2027-01-15T08:00:00.005Z&state=expired":    10,
 		"after=2027-01-15T08:00:00.010Z&state=pending":    47,
 		"before=2027-01-15T08:00:00.010Z&state=scheduled": 0,
+		"before=2027-01-15T08:00:00.215Z&state=pending":   0, // when the first of them was asked for
+		"before=2027-01-15T08:00:00.216Z&state=pending":   1,
 	} {
 		for _, limit := range []int{1, 3, 7, 1000} {
 			docs := s.all(fmt.Sprintf("/runs?%s&limit=%d", query, limit))
