@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"workman/prove"
@@ -67,8 +68,8 @@ type proveCommand struct {
 	For   time.Duration `default:"60s" help:"How long there is load."`
 	Kills int           `default:"0" help:"How often the server is killed meanwhile; 0 for once every two seconds."`
 	Rate  int           `default:"300" help:"Requests a second."`
-	Data  string        `default:"" placeholder:"DIR" help:"Folder to prove in, on the disk that is to be proved; it must be empty. Without, one is made here, and taken away if all is well."`
-	Seed  uint64        `default:"1" help:"Of what is asked for and when it is killed."`
+	Data  string        `default:"" placeholder:"DIR" help:"Folder to prove in, on the disk that is to be proved; it must be empty. Without, one is made, and taken away if all is well."`
+	Seed  uint64        `default:"0" help:"Of what is asked for and when it is killed; 0 for any."`
 }
 
 // Run proves this very program on the user's machine and disk.
@@ -77,26 +78,19 @@ func (c *proveCommand) Run() error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	dir := c.Data
-	if dir == "" {
-		if dir, err = os.MkdirTemp(".", "workman-prove-"); err != nil {
-			return fmt.Errorf("make a folder to prove in: %w", err)
-		}
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	report, err := prove.Run(ctx, prove.Config{
-		Binary: binary, Dir: dir, For: c.For, Kills: c.Kills, Rate: c.Rate, Seed: c.Seed, Progress: os.Stderr,
-	})
+	cfg := prove.Config{Binary: binary, Dir: c.Data, For: c.For, Kills: c.Kills, Rate: c.Rate, Seed: c.Seed}
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		cfg.Progress = os.Stderr
+	}
+	report, err := prove.Run(ctx, cfg)
+	fmt.Print(report.Table())
 	if err != nil {
 		return err
 	}
-	fmt.Print(report.Table())
 	if !report.Good() {
 		return errSaid
-	}
-	if c.Data == "" {
-		return os.RemoveAll(dir)
 	}
 	return nil
 }

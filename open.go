@@ -63,7 +63,7 @@ func (s *service) open(signals <-chan os.Signal) error {
 		return errors.Join(err, s.calls.Close(context.Background()), s.keeper.Close())
 	}
 	s.pages = console.New(console.Config{
-		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Local: s.server.Loopback(),
+		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Backup: s.backup(), Local: s.server.Loopback(),
 	})
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)
 	s.tasks.Start()
@@ -91,8 +91,10 @@ func (s *service) keeping() keeper.Config {
 	c.Log, c.Store.Log = s.log, s.log
 	if s.o.Memory {
 		c.Store = store.MemoryConfig()
-		c.Store.Log = s.log
+		c.Store.SegmentBytes, c.Store.Log = 8<<20, s.log
 	}
+	c.Store.Reserve, c.Store.Filtered = s.o.Reserve, string(rune(dispatch.TableKeys))
+	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }
 	c.Store.Async = s.o.Durability == "async"
 	c.Store.MaxPending = 1 << 30 // the dispatcher bounds it
 	c.Store.Fatal = func(err error) {
@@ -104,3 +106,11 @@ func (s *service) keeping() keeper.Config {
 
 // page shows what people look at.
 func (s *service) page(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }
+
+// backup copies the store; nil if there is nothing on a disk.
+func (s *service) backup() func(dir string) error {
+	if s.o.Memory {
+		return nil
+	}
+	return s.keeper.Store().Backup
+}

@@ -139,6 +139,9 @@ func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c.MaxTasks, c.ConnTasks, c.MaxRuns, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxRuns, o.MaxNames
 	c.Budget = budget
 	c.Durable, c.KeepBytes = true, o.KeepBytes
+	if o.Memory {
+		c.MaxRun = 7 << 20 // what a store in memory takes at once
+	}
 	c.MaxUnsafe = min(c.MaxUnsafe, max(memoryLimit()/16, 1<<20))
 	return c
 }

@@ -123,7 +123,7 @@ func (d *Dispatcher) asked(now Now, a *ask, nonce []byte, w row, out *Batch) {
 	if slot != 0 && d.tasks.at(slot).state == settling {
 		slot = 0 // the store knows better by now
 	}
-	if slot == 0 && w.also[0] == nil {
+	if w.also[0] == nil { // not even if it is in memory: nobody was told of it yet
 		d.noRun(a, nonce, out)
 		return
 	}
@@ -202,7 +202,7 @@ func (d *Dispatcher) send(kind EffectKind, a *ask, nonce []byte, v *View, out *B
 func (d *Dispatcher) show(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
 	v := d.view(now, a.id, slot, w)
 	if a.at > 0 && a.conn != 0 && !v.State.Finished() && !d.durable.failed && !d.stopped && d.waits.used() < d.cfg.MaxTasks {
-		d.wait(now, a.id, waiter{conn: a.conn, seq: a.seq, shows: true}, nonce, a.at)
+		d.wait(now, a.id, waiter{conn: a.conn, seq: a.seq, shows: true}, nonce, nil, a.at)
 		return
 	}
 	d.send(Shown, a, nonce, &v, out)

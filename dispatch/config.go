@@ -22,6 +22,7 @@ type Config struct {
 	Durable   bool  // there is a store: without, no runs are taken
 	Window    int   // runs of one name and priority that wait in memory; the others are on the disk only
 	Near      int   // runs that wait for their time in memory
+	MaxRun    int   // bytes of a run's options, and of its result
 	MaxUnsafe int64 // bytes that are not durable yet, and of what waits for that
 	KeepBytes int64 // of finished runs that are kept
 	Usual     Policy
@@ -62,6 +63,7 @@ func DefaultConfig() Config {
 		Window:       4096,
 		Near:         65_536,
 		MaxUnsafe:    64 << 20,
+		MaxRun:       16 << 20,
 		KeepBytes:    16 << 30,
 		Usual:        DefaultPolicy(),
 	}
@@ -80,7 +82,7 @@ func (c Config) validate() error {
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Burst", int64(c.Burst)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
-		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
+		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
 		if b.v < 1 {
 			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)

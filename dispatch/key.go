@@ -24,16 +24,21 @@ func (d *Dispatcher) runOfKey(now Now, s *submit, out *Batch) {
 	if why == StoreFull {
 		why = 0 // it may be known: that takes nothing
 	}
-	a := ask{kind: askKey, event: RunTask, conn: s.from, seq: s.seq, at: s.at, hash: s.hash}
-	if s.at != 0 {
-		a.event = ScheduleTask
-	}
-	if why == 0 && !d.askFor(a, s.nonce, s.name, s.raw, s.body, out) {
+	if why == 0 && !d.askFor(s.ask(), s.nonce, s.name, s.raw, s.body, out) {
 		why = NoMemory
 	}
 	if why != 0 {
 		d.turnDown(s, why, out)
 	}
+}
+
+// ask is the question whether a submit's key is known.
+func (s *submit) ask() ask {
+	a := ask{kind: askKey, event: RunTask, conn: s.from, seq: s.seq, at: s.at, hash: s.hash}
+	if s.Reply == ReplyID {
+		a.event = ScheduleTask
+	}
+	return a
 }
 
 // keyed notes a key that is being recorded.
@@ -54,8 +59,7 @@ func (d *Dispatcher) attachLive(now Now, s *submit, k liveKey, out *Batch) {
 	}
 	slot := d.runs[k.id]
 	if slot != 0 && d.tasks.at(slot).state == settling { // finished, or on the disk by now: the store will know
-		a := ask{kind: askKey, event: RunTask, conn: s.from, seq: s.seq, at: s.at, hash: s.hash}
-		if !d.laterFor(a, s, out) {
+		if !d.laterFor(s.ask(), s, out) {
 			d.turnDown(s, NoMemory, out)
 		}
 		return
@@ -97,17 +101,18 @@ func (d *Dispatcher) attach(now Now, s *submit, id ID, stored RunState, out *Bat
 // keyLoaded goes on with a submit, now that it is known whether the store has its key. It reports false if it has to be
 // asked once more.
 func (d *Dispatcher) keyLoaded(now Now, a *ask, s *submit, w row, out *Batch) bool {
-	if k, ok := d.durable.keys[s.hash]; ok && len(w.value) == 0 { // accepted meanwhile
+	id := ID{}
+	copy(id[:], w.value)
+	if k, ok := d.durable.keys[s.hash]; ok && k.id != id { // accepted meanwhile
 		d.attachLive(now, s, k, out)
 		return true
 	}
-	if len(w.value) != len(ID{}) || w.also[0] == nil {
-		d.promise(now, s, out)
-		return true
-	}
-	id := ID(w.value)
 	if d.mustAskAgain(a, id, out) {
 		return false
+	}
+	if w.also[0] == nil {
+		d.promise(now, s, out)
+		return true
 	}
 	r, err := DecodeRun(w.also[0])
 	switch {

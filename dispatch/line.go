@@ -58,6 +58,9 @@ func (d *Dispatcher) standOrSpill(now Now, slot uint32, t *task, out *Batch) {
 // stand puts a run in memory at its place in line.
 func (d *Dispatcher) stand(now Now, slot uint32, t *task, l *lane, out *Batch) {
 	if g := l.gap; g != nil {
+		// Should it have to go to the disk, a load must not find one behind it and not it itself: so rows are written in the
+		// order of their places.
+		d.moveToQueue(t, d.promises.at(t.promise), out)
 		t.state = tailed
 		g.tail.push(&d.tasks, slot, t)
 		g.tailLen++
@@ -109,7 +112,6 @@ func (d *Dispatcher) dropTail(now Now, g *gap, out *Batch) {
 		d.stats.Queued--
 		g.stored++
 		d.stats.Stored++
-		d.moveToQueue(t, p, out)
 		g.last = d.durable.batches
 		d.doomed(now, p.id, p.limits())
 		d.settle(slot, t)

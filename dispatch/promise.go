@@ -113,9 +113,6 @@ func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out
 	d.enqueue(now, slot, t, rank(s.Priority), out)
 }
 
-// MaxRun is how many bytes a run may take in the store.
-const MaxRun = 24 << 20
-
 // mayPromise says why no run can be accepted now; 0 if one can.
 func (d *Dispatcher) mayPromise() Reason {
 	switch q := &d.durable; {
@@ -136,7 +133,7 @@ func (d *Dispatcher) mayPromise() Reason {
 func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	why := d.mayPromise()
 	num := uint32(0)
-	if why == 0 && len(s.body) > MaxRun-MaxStrings {
+	if why == 0 && len(s.body) > d.cfg.MaxRun {
 		why = TooLarge
 	}
 	if why == 0 {
@@ -158,14 +155,19 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	id := newID(stamp, d.random.Uint64())
 	if len(s.Key) > 0 {
 		r.BodyHash = hashOf(s.body)
+		if s.at <= now.Wall {
+			r.Due = now.Wall + 1 // see hold
+		}
 	}
-	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: s.at > now.Wall}
+	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: r.Due > now.Wall}
 	d.recordRun(&k, &r, s, out)
 	d.stats.Accepted++
 	state := Pending
-	if k.due {
+	if s.at > now.Wall {
 		state = Waiting
 		d.await(now, &k, &r)
+	} else if k.due {
+		d.hold(now, &k, &r)
 	} else {
 		d.line(now, &k, &r, out)
 	}
@@ -214,7 +216,7 @@ func limits(r *StoredRun) (at [2]int64) {
 // acknowledge sees that who asked for a run is answered. attached says that the run was there before.
 func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, attached bool, out *Batch) {
 	if s.Reply == ReplyResult {
-		d.wait(now, id, waiter{conn: s.from, seq: s.seq, n: d.durable.batches}, s.nonce, s.Wait)
+		d.wait(now, id, waiter{conn: s.from, seq: s.seq, n: d.durable.batches}, s.nonce, s.name, s.Wait)
 		return
 	}
 	kind := Accepted
@@ -227,7 +229,9 @@ func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, atta
 }
 
 // roomForRuns tells whether another run may be in memory. Those that settle count too.
-func (d *Dispatcher) roomForRuns() bool { return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns }
+func (d *Dispatcher) roomForRuns() bool {
+	return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns
+}
 
 // remember makes a run one in memory: a task in no list, with its bytes. It reports false if there is no room.
 func (d *Dispatcher) remember(k *stored, r *StoredRun) (uint32, *task, bool) {

@@ -7,8 +7,9 @@ type waiter struct {
 	conn         Conn // 0: the slot is free
 	seq          uint64
 	id           ID
-	data         block // its nonce
+	data         block // its nonce, and the task's name
 	nonceLen     int
+	nameLen      int
 	hasNonce     bool
 	shows        bool   // it asked to see the run, finished or not; otherwise for the result
 	n            uint64 // the batch that must be safe before it is told that the run is accepted
@@ -25,12 +26,12 @@ type waits struct {
 }
 
 // wait makes somebody wait for a run, for so many milliseconds; 0 is for as long as it takes. Who has gone does not.
-func (d *Dispatcher) wait(now Now, id ID, w waiter, nonce []byte, patience int64) {
+func (d *Dispatcher) wait(now Now, id ID, w waiter, nonce, name []byte, patience int64) {
 	if !d.here(w.conn) {
 		return
 	}
-	w.id, w.nonceLen, w.hasNonce = id, len(nonce), nonce != nil
-	w.data = d.bytes.putAll(nonce, nil, nil)
+	w.id, w.nonceLen, w.nameLen, w.hasNonce = id, len(nonce), len(name), nonce != nil
+	w.data = d.bytes.putAll(nonce, name, nil)
 	n, slot := d.waits.take()
 	*slot = w
 	if d.waits.of == nil {
@@ -136,11 +137,9 @@ func (d *Dispatcher) impatient(now Now, n uint32, out *Batch) {
 
 // tellAccepted tells a waiter that its run is accepted, and not finished.
 func (d *Dispatcher) tellAccepted(w *waiter, out *Batch) {
-	v := View{ID: w.id, State: Pending}
+	v := View{ID: w.id, State: Pending, Name: d.bytes.bytes(w.data, w.nonceLen+w.nameLen)[w.nonceLen:]}
 	if slot := d.runs[w.id]; slot != 0 {
-		t := d.tasks.at(slot)
-		v.Name = d.names.all[t.name].text
-		if s := d.stateOf(t); s != 0 {
+		if s := d.stateOf(d.tasks.at(slot)); s != 0 {
 			v.State = s
 		}
 	}

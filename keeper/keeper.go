@@ -13,7 +13,7 @@ import (
 
 // Config is what a [Keeper] needs to know.
 type Config struct {
-	Store    store.Config // Told is the keeper's
+	Store    store.Config // Told and Space are the keeper's
 	Readers  int          // goroutines that answer the dispatcher's questions
 	MaxLoads int          // questions that wait; more fail. The dispatcher asks no more than 256 at once
 	Log      *slog.Logger // may be nil
@@ -82,7 +82,7 @@ func Open(dir string, cfg Config) (*Keeper, error) {
 	}
 	k.news.poke, k.news.last = make(chan struct{}, 1), never
 	k.news.changed.L = &k.news.mu
-	cfg.Store.Told = k.told
+	cfg.Store.Told, cfg.Store.Space = k.told, k.space
 	var err error
 	if k.store, err = store.Open(dir, cfg.Store); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)

@@ -68,8 +68,9 @@ func (k *Keeper) lost(last uint64, err error) {
 	k.tell(func(n *news) { n.last = min(n.last, last) })
 }
 
-// Space says whether the disk is nearly full: the dispatcher takes only what finishes runs then. free is in bytes.
-func (k *Keeper) Space(low bool, free uint64) {
+// space is the store's Config.Space: whether the disk is nearly full. The dispatcher takes only what finishes runs then. free
+// is in bytes.
+func (k *Keeper) space(low bool, free uint64) {
 	k.cfg.Log.Warn("the room on the disk has changed", "nearly full", low, "free bytes", free)
 	k.tell(func(n *news) { n.low = low })
 }

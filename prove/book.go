@@ -175,11 +175,7 @@ func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool
 		return false
 	}
 	if e.id != "" && e.id != id {
-		how := "was acknowledged as"
-		if !e.promised {
-			how = "was given to a worker as"
-		}
-		b.faults.blame(Doubled, "request %d (key %q) %s run %s, and acknowledged as run %s", number, e.asked.Key, how, e.id, id)
+		b.faults.blame(Doubled, "request %d (key %q) %s, and acknowledged as run %s", number, e.asked.Key, e.became(), id)
 		return false
 	}
 	if !e.promised {
@@ -190,6 +186,14 @@ func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool
 		}
 	}
 	return true
+}
+
+// became says which run a request is, and who knows of it.
+func (e *entry) became() string {
+	if e.promised {
+		return "was acknowledged as run " + e.id
+	}
+	return "was given to a worker, before anybody had a promise, as run " + e.id
 }
 
 // find is a request by its number; a server that makes one up is blamed.

@@ -56,6 +56,7 @@ func (s *Store) applyAll() {
 		}
 		s.drop(m)
 		s.journal.free <- m.slot
+		s.nowApplied(m.segment)
 	}
 }
 
@@ -114,5 +115,6 @@ func (s *Store) grow() {
 		if err := s.journal.grow(); err != nil {
 			s.cfg.Log.Error("the journal cannot grow", "error", err)
 		}
+		request(s.grown)
 	}
 }

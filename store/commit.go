@@ -24,11 +24,19 @@ func (s *Store) commit() {
 		if !ok {
 			return
 		}
-		if err := s.write(c); err != nil {
+		var err error
+		if c.seal {
+			err = s.roll()
+		} else {
+			err = s.write(c)
+		}
+		switch {
+		case err != nil:
 			s.written <- step{err: err}
 			return
+		case !c.seal:
+			s.written <- step{ops: c.ops, last: c.last}
 		}
-		s.written <- step{ops: c.ops, last: c.last}
 	}
 }
 
@@ -36,16 +44,25 @@ func (s *Store) commit() {
 func (s *Store) take() (c chunk, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.gathered) == 0 {
-		if s.closing || s.failure != nil {
+	for s.failure == nil {
+		switch {
+		case s.sealWanted():
+			return chunk{seal: true}, true
+		case len(s.gathered) > 0:
+			return s.takeFirst(), true
+		case s.closing:
 			return c, false
 		}
 		s.work.Wait()
 	}
-	c = s.gathered[0]
+	return c, false
+}
+
+func (s *Store) takeFirst() chunk {
+	c := s.gathered[0]
 	s.gathered[0] = chunk{}
 	s.gathered = s.gathered[1:]
-	return c, true
+	return c
 }
 
 // write makes a frame of operations durable, or with Config.Async hands it over.

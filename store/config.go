@@ -26,6 +26,15 @@ type Config struct {
 	// that has ended: with a disk that syncs in 100 ms, the last 1.1 s. It takes the newest, and leaves no gap.
 	Async bool
 
+	// Reserve is how many bytes of the disk are kept for what has been accepted already: to make tables of the journal, to
+	// compact these, and to write down how runs end. 0 is twice what the journal may hold, and at least 256 MiB.
+	Reserve int64
+
+	// Space is called, by a goroutine of the store that does nothing else, when fewer bytes than that are free and when it
+	// is so no more. The store itself goes on as long as it can: who uses it is to put in nothing new. It is found out
+	// within a second. It may be nil.
+	Space func(low bool, free uint64)
+
 	// Told is called when batches are durable: all up to number n. If the store fails, it is called for the last time
 	// with the reason, and batches after n will never be told. It is called in order, by one goroutine of the store
 	// that commits wait for, so it must not block, and must not call Close. It may be nil.
@@ -96,8 +105,13 @@ func (c *Config) validate() error {
 		return fmt.Errorf("store: frames of %d bytes: they must be larger", c.FrameBytes)
 	case c.MaxPending < 1:
 		return fmt.Errorf("store: %d bytes may be pending: there must be more", c.MaxPending)
+	case c.Reserve < 0:
+		return fmt.Errorf("store: %d bytes in reserve: there cannot be less than 0", c.Reserve)
 	case c.CacheBytes < 0:
 		return fmt.Errorf("store: a cache of %d bytes: it cannot be less than 0", c.CacheBytes)
+	}
+	if c.Reserve == 0 {
+		c.Reserve = c.reserve()
 	}
 	if t := strings.IndexFunc(c.Filtered, func(r rune) bool { return r < 'a' || r > 'z' || Table(r) == watermark }); t >= 0 {
 		return fmt.Errorf("store: filters for table %q: a table is a letter from a to z, but for %q", c.Filtered[t:], watermark)

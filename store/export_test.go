@@ -111,6 +111,13 @@ func Sync(s *Store) error { return s.sync() }
 // RequestSync wakes the syncer.
 func RequestSync(s *Store) { request(s.wantSync) }
 
+// SetSpaceEvery makes the watcher look as often, until the function it returns is called.
+func SetSpaceEvery(d time.Duration) func() {
+	old := spaceEvery
+	spaceEvery = d
+	return func() { spaceEvery = old }
+}
+
 // SegmentIn is the number of the segment in a slot of the journal.
 func SegmentIn(fs vfs.FS, dir, path string) (uint64, error) {
 	root := fs.PathJoin(dir, storeName)

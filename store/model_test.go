@@ -190,6 +190,7 @@ func small(fs vfs.FS) store.Config {
 	cfg.Segments = 5
 	cfg.CacheBytes = 1 << 20
 	cfg.Filtered = "k"
+	cfg.Reserve = 1
 	cfg.FS = fs
 	return cfg
 }

@@ -131,6 +131,7 @@ func createSlot(fs vfs.FS, dir, name string, size int) error {
 		err = syncDir(fs, dir)
 	}
 	if err != nil {
+		fs.Remove(temporary) // there may be little room
 		return fmt.Errorf("creating a segment of %d bytes: %w", size, err)
 	}
 	return nil

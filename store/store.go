@@ -23,6 +23,8 @@ type Store struct {
 	pending  int64   // bytes that are not durable yet
 	failure  error   // why nothing is made durable any more
 	closing  bool
+	sealUpTo uint64    // number of the segment up to which all are to be sealed
+	applied  uint64    // number of the last segment that Pebble has
 	work     sync.Cond // something was gathered, or it is over
 	news     sync.Cond // told or failure changed
 
@@ -31,9 +33,12 @@ type Store struct {
 	stuck     chan error     // from the applier to the committer while the store is being closed
 	wantSlot  chan struct{}  // to the grower
 	wantSync  chan struct{}  // to the syncer
-	synced    atomic.Uint64  // number of the last batch that is durable
-	broken    atomic.Bool    // Pebble cannot go on, not even to be closed
-	stop      chan struct{}  // closed when the store has failed or is being closed
+	grown     chan struct{}  // to the watcher: the disk has less room
+	ballast   *ballast
+	backups   sync.Mutex    // one at a time
+	synced    atomic.Uint64 // number of the last batch that is durable
+	broken    atomic.Bool   // Pebble cannot go on, not even to be closed
+	stop      chan struct{} // closed when the store has failed or is being closed
 	stopOnce  sync.Once
 	goroutine sync.WaitGroup
 }
@@ -43,6 +48,7 @@ type chunk struct {
 	ops   []byte
 	count int    // of operations
 	last  uint64 // number of the last batch in it
+	seal  bool   // nothing, but the segment is to be sealed
 }
 
 // Open opens the store in a folder, and creates it if there is none. When it returns, everything that was ever told is
@@ -57,7 +63,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, lock: l, stop: make(chan struct{}), stuck: make(chan error, 1),
-		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1),
+		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1), grown: make(chan struct{}, 1),
 	}
 	s.work.L, s.news.L = &s.mu, &s.mu
 	if err := s.open(dir); err != nil {
@@ -71,6 +77,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.goroutine.Go(s.tell)
 	s.goroutine.Go(s.applyAll)
 	s.goroutine.Go(s.grow)
+	s.goroutine.Go(s.watch)
 	if cfg.Async {
 		s.goroutine.Go(s.syncLater)
 	}
@@ -88,7 +95,11 @@ func (s *Store) open(dir string) error {
 		return err
 	}
 	var applied uint64
-	if s.state, applied, err = openState(fs, root, id, &s.cfg, s.broke); err != nil {
+	s.ballast = &ballast{FS: fs, dir: root, size: min(mostBallast, s.cfg.Reserve/16), log: s.cfg.Log.Warn}
+	if s.ballast.kept, err = exists(fs, s.ballast.path()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if s.state, applied, err = openState(s.ballast, root, id, &s.cfg, s.broke); err != nil {
 		return err
 	}
 	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, async: s.cfg.Async}
@@ -147,6 +158,7 @@ func (s *Store) resume(f *found, m *memtable) error {
 		return fmt.Errorf("store: sealing segment %d: %w", f.number, err)
 	}
 	j.current.Store(next)
+	s.applied = f.number - 1
 	s.memtables = []*memtable{m, {segment: next.number, slot: next.slot}}
 	s.sealed <- m
 	return nil
@@ -208,7 +220,7 @@ func (s *Store) Wait(n uint64) error {
 
 // Close makes durable what was appended, and lets go of the folder. If that needs more segments than are free, and those
 // that are full cannot become tables, it does not wait until they can: the error is ErrFailed and says why. No other method
-// may be called meanwhile but Append and Wait, and none afterwards.
+// may be called meanwhile but Append, Wait and Backup, and none afterwards.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closing {
@@ -217,8 +229,11 @@ func (s *Store) Close() error {
 	}
 	s.closing = true
 	s.work.Signal()
+	s.news.Broadcast()
 	s.mu.Unlock()
 	s.goroutine.Wait()
+	s.backups.Lock()
+	defer s.backups.Unlock()
 	if s.failure == nil {
 		if err := s.sync(); err != nil {
 			s.fail(err)

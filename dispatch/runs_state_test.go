@@ -1,0 +1,93 @@
+package dispatch_test
+
+import (
+	"slices"
+
+	"workman/dispatch"
+)
+
+// checkState looks at the whole after each step.
+func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
+	k.debug()
+	c, s := k.bare.Census(), k.sut.Stats()
+	for _, same := range []struct {
+		what      string
+		got, want int
+	}{
+		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"on the timetable", s.Schedule, c.Scheduled},
+		{"tasks in no list", c.Odd, 0}, {"promises", c.Promises, c.PromisesOf}, {"runs known", c.Runs, c.RunsOf},
+	} {
+		if same.got != same.want {
+			return flawed("stats", "%s: %d, and should be %d: %+v", same.what, same.got, same.want, c)
+		}
+	}
+	switch {
+	case s.Stored < 0 || c.Unsafe < 0:
+		return flawed("stats", "below zero: %+v %+v", s, c)
+	case c.Limits+c.Scheduled > k.cfg.Near:
+		return flawed("bounds", "%d on the timetable, and %d may be", c.Limits+c.Scheduled, k.cfg.Near)
+	case c.Queued+c.Leased+c.Tailed+c.Scheduled > k.cfg.MaxTasks:
+		return flawed("bounds", "%d tasks in memory, and %d may be", c.Queued+c.Leased+c.Tailed+c.Scheduled, k.cfg.MaxTasks)
+	case !k.disk.failed && (c.KeptRuns != k.keptRuns || c.KeptBytes != k.keptSize):
+		return flawed("stats", "%d runs and %d bytes are kept: %+v", k.keptRuns, k.keptSize, c)
+	}
+	if f := k.checkIdle(); f != nil {
+		return f
+	}
+	if f := k.checkStored(s.Stored); f != nil {
+		return f
+	}
+	return k.checkRest(a, out, sleep)
+}
+
+// checkIdle wants nobody to wait in memory beside a worker that could serve.
+func (k *kept) checkIdle() *flaw {
+	if k.stopped {
+		return nil
+	}
+	for _, s := range k.bare.Line() {
+		for _, p := range k.peers {
+			if p.credits > 0 && !p.blocked && slices.Contains(p.names, s.Name) {
+				return flawed("idle", "a task of %s waits, and worker %s is idle", s.Name, showConn(p.conn))
+			}
+		}
+	}
+	return nil
+}
+
+// checkStored wants the runs that wait on the disk only to be counted.
+func (k *kept) checkStored(stored int) *flaw {
+	if k.draining || k.disk.failed {
+		return nil
+	}
+	want := 0
+	for id, run := range k.runs {
+		if run.outcome != nil || run.gone {
+			continue
+		}
+		if at := k.bare.Whereabouts(id); at != "" && at != "settling" {
+			continue
+		}
+		for key := range k.rows[id] {
+			if key[0] == dispatch.TableQueue {
+				want++
+			}
+		}
+	}
+	if stored != want {
+		return flawed("stats", "%d runs wait on the disk only, and should be %d", stored, want)
+	}
+	return nil
+}
+
+// checkRest wants Ticks not to be wanted for nothing.
+func (k *kept) checkRest(a *ask, out *dispatch.Batch, sleep int64) *flaw {
+	if a.kind != dispatch.Tick || sleep != 0 || len(out.Effects)+len(out.Ops)+len(out.Loads) > 0 {
+		k.idle = 0
+		return nil
+	}
+	if k.idle++; k.idle > 300 {
+		return flawed("sleep", "it wants Ticks all the time, and does nothing")
+	}
+	return nil
+}
