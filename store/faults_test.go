@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -29,33 +28,26 @@ func TestEveryOperationFails(t *testing.T) {
 	defer store.SetRetry(1)()
 	defer store.SetSpaceEvery(time.Millisecond)()
 	outcomes := map[string]int{}
-	kinds := map[string]bool{}
+	kinds := map[errorfs.OpKind]bool{}
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
 		for after := 1; after < 900; after += 900 / fewer(90) {
 			outcomes[useWithFault(t, cause, after, kinds)]++
 		}
 	}
-	t.Logf("%v; %d kinds of operations: %v", outcomes, len(kinds), kinds)
-	if outcomes["failed"] < 20/int(sparse) || outcomes["went on"] < 20/int(sparse) || len(kinds) < 10 {
+	t.Logf("%v, with %d kinds of operations", outcomes, len(kinds))
+	if least := fewer(10); outcomes["failed"] < least || outcomes["went on"] < least || len(kinds) < least {
 		t.Error("this cannot have tried what it should")
 	}
 }
 
 // useWithFault writes and reads, and lets an operation fail on the way.
-func useWithFault(t *testing.T, cause error, after int, kinds map[string]bool) string {
+func useWithFault(t *testing.T, cause error, after int, kinds map[errorfs.OpKind]bool) string {
 	t.Helper()
 	disk := vfs.NewCrashableMem()
-	var what atomic.Value
+	var failed atomic.Pointer[errorfs.Op]
 	b := &broken{after: 1 << 30, err: cause}
-	b.which = func(op errorfs.Op) bool {
-		if isList(op) {
-			return false
-		}
-		if b.after == 1 {
-			what.Store(fmt.Sprint(op.Kind.ReadOrWrite(), int(op.Kind), strings.Contains(op.Path, "segment-")))
-		}
-		return true
-	}
+	b.which = func(op errorfs.Op) bool { return !isList(op) }
+	b.tell = func(op errorfs.Op) { failed.Store(&op) }
 	cfg := small(errorfs.Wrap(disk, b))
 	var told atomic.Int64
 	cfg.Told = func(n uint64, err error) {
@@ -92,14 +84,14 @@ func useWithFault(t *testing.T, cause error, after int, kinds map[string]bool) s
 	if err := s.Close(); err != nil && !errors.Is(err, cause) {
 		t.Fatalf("operation %d: closing: %v", after, err)
 	}
-	if k := what.Load(); k != nil {
-		kinds[k.(string)] = true
+	if op := failed.Load(); op != nil {
+		kinds[op.Kind] = true
 	}
 	var m models
 	s = open(t, small(disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: after % 3 * 50, RNG: rand.New(rand.NewPCG(uint64(after), 0))})))
 	defer closeStore(t, s)
 	if _, err := m.verify(s, int(told.Load()), tried); err != nil {
-		t.Fatalf("operation %d (%v): %v", after, what.Load(), err)
+		t.Fatalf("operation %d (%v): %v", after, failed.Load(), err)
 	}
 	return outcome
 }
@@ -140,7 +132,7 @@ func TestEveryOperationOfOpeningFails(t *testing.T) {
 				}
 			}
 			t.Logf("%d times it could not be %s", failures, name)
-			if failures < 20/int(sparse) {
+			if failures < fewer(50) {
 				t.Error("nothing was tried")
 			}
 		})
