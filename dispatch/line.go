@@ -260,6 +260,7 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 		g.after = stamp
 	}
 	switch {
+	case d.closeEmpty(now, a.num, l, out):
 	case how == LoadPart:
 		d.want(now, a.num, l, a.rank, out)
 	case g.last <= a.committed:
@@ -267,6 +268,15 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 	default:
 		d.wantNew(a.num, l, a.rank, out)
 	}
+}
+
+// closeEmpty closes a gap in which nothing is left, unless an answer is still to come.
+func (d *Dispatcher) closeEmpty(now Now, num uint32, l *lane, out *Batch) bool {
+	if l.gap.stored > 0 || l.gap.loading {
+		return false
+	}
+	d.closeGap(now, num, l, out)
+	return true
 }
 
 // rowLoaded takes one run. It reports false if there is no room for it.

@@ -305,7 +305,7 @@ func (k *kept) forgetAll() *flaw {
 		if f := k.storeAnswers(); f != nil {
 			return f
 		}
-		if k.sut.Sleep(k.now) != 0 {
+		if k.sut.Sleep(k.now) != 0 && len(k.disk.loads) == 0 {
 			break
 		}
 		if f := k.tick(); f != nil {

@@ -228,7 +228,7 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 		keep = run.r.KeepDead
 		right = failed && (o.Failures >= run.r.Attempts || k.event.at == dispatch.Never && !lapsed) || lost && o.Losses >= k.cfg.Losses
 	case dispatch.Cancelled:
-		right = run.mayCancel > 0 && run.holder == nil || run.stop && (failed || lost)
+		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost)
 	case dispatch.Expired:
 		right = !run.revived && (limit[0] > 0 && limit[0] <= k.now.Wall || limit[1] > 0 && limit[1] <= k.now.Wall && o.Attempts == 0)
 	}
