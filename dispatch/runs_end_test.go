@@ -72,7 +72,7 @@ func (k *kept) survives(id dispatch.ID, run *promised) *flaw {
 	if there {
 		k.ofBody[string(run.r.Body)] = run
 	}
-	run.batch, run.ended, run.changed, run.holder, run.stop = 0, 0, 0, nil, false
+	run.batch, run.ended, run.changed, run.again, run.holder, run.stop = 0, 0, 0, 0, nil, false
 	run.mayRevive, run.mayForget, run.mayCancel = 0, 0, 0
 	return k.checkRows(run)
 }

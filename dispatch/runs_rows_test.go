@@ -24,6 +24,7 @@ type promised struct {
 	outcome *dispatch.Outcome
 	value   string // of the outcome, as it is stored
 	ended   uint64 // the batch that recorded it
+	again   uint64 // the batch that put it in line again
 	changed uint64 // the last batch that had anything of it
 	gone    bool   // deleted
 	goneFor bool   // and somebody was told so
@@ -134,7 +135,7 @@ func (k *kept) becomes(id dispatch.ID, n uint64, was *prior) *flaw {
 		if run.mayRevive == 0 {
 			return flawed("undone", "nobody asked to try run %s once more", id)
 		}
-		run.outcome, run.told, run.revived, run.stop = nil, 0, true, false
+		run.outcome, run.told, run.revived, run.stop, run.again = nil, 0, true, false, n
 	}
 	if run.holder != nil && (run.outcome != nil || k.waitsAgain(id)) {
 		if f := k.taken(run); f != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // tail is how many lines of its transcript a failing world shows.
-const tail = 4000
+const tail = 40
 
 // transcript keeps the last lines of what happened, and a hash of all.
 type transcript struct {
