@@ -90,10 +90,10 @@ func (s *service) keeping() keeper.Config {
 	c := keeper.DefaultConfig()
 	c.Log, c.Store.Log = s.log, s.log
 	if s.o.Memory {
-		c.Store = store.MemoryConfig()
-		c.Store.SegmentBytes, c.Store.Log = 8<<20, s.log
+		m := store.MemoryConfig()
+		c.Store.FS, c.Store.SegmentBytes, c.Store.CacheBytes = m.FS, 8<<20, m.CacheBytes
 	}
-	c.Store.Reserve, c.Store.Filtered = s.o.Reserve, string(rune(dispatch.TableKeys))
+	c.Store.Reserve = s.o.Reserve
 	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }
 	c.Store.Async = s.o.Durability == "async"
 	c.Store.MaxPending = 1 << 30 // the dispatcher bounds it

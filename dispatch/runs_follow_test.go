@@ -369,7 +369,7 @@ func (k *kept) viewed(r *request, e *dispatch.Effect, v *dispatch.View, run *pro
 		}
 		switch {
 		case e.Kind != dispatch.Changed:
-		case a.kind == dispatch.RetryRun && run.changed > k.disk.told && run.outcome == nil && run.handed == 0:
+		case a.kind == dispatch.RetryRun && run.again > k.disk.told:
 			return flawed("durable", "run %s is not to be tried again for good", v.ID)
 		case a.kind == dispatch.CancelRun:
 			run.stop = true

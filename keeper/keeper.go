@@ -21,7 +21,10 @@ type Config struct {
 
 // DefaultConfig is right for most. Readers wait for the disk more than they compute.
 func DefaultConfig() Config {
-	return Config{Store: store.DefaultConfig(), Readers: 4, MaxLoads: 256}
+	c := Config{Store: store.DefaultConfig(), Readers: 4, MaxLoads: 256}
+	c.Store.Once = string([]byte{dispatch.TableQueue, dispatch.TableDue})
+	c.Store.Filtered = string([]byte{dispatch.TableKeys})
+	return c
 }
 
 // ErrConfig is returned when a configuration cannot work.

@@ -21,6 +21,10 @@ type Config struct {
 	// up that are not there. It may change from one start to the next, and then holds for what is written from then on.
 	Filtered string
 
+	// Once are the tables, a letter each, in which no key is set that is set already. What is set and deleted before it becomes
+	// a table on the disk leaves no trace there then. It must be the same from one start to the next.
+	Once string
+
 	// Async tells batches when the operating system has them, and begins to make them durable once a second, or after 8 MiB.
 	// They survive kill -9. A power cut, or a crash of the machine, may take what was told since the last such sync began
 	// that has ended: with a disk that syncs in 100 ms, the last 1.1 s. It takes the newest, and leaves no gap.

@@ -136,6 +136,15 @@ func (s *snapshot) op(i uint32) operation {
 	return op
 }
 
+// key is an entry's. It was checked when it was added.
+func (s *snapshot) key(i uint32) []byte {
+	e := &s.entries[i]
+	b := s.frames[e.frame][e.at:]
+	size, n := binary.Uvarint(b)
+	_, m := binary.Uvarint(b[n:])
+	return b[n+m:][:size]
+}
+
 // sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
 func (s *snapshot) sort() bool {
 	done := len(s.sorted)
@@ -173,14 +182,17 @@ func (s *snapshot) byTable(from int) []uint32 {
 const maxPiles = 16
 
 // sortPiles sorts entries that are a few ascending sequences mixed, as the keys of runs are that come, go on and end, in
-// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting.
+// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting. Keys are
+// all over the memory, so each is looked at once for that.
 func (s *snapshot) sortPiles(all []uint32) {
 	var piles [][]uint32
+	var tops [][]byte // the last key of each
 next:
 	for _, n := range all {
-		for i, p := range piles {
-			if s.compare(p[len(p)-1], n) < 0 {
-				piles[i] = append(p, n)
+		key := s.key(n)
+		for i, top := range tops {
+			if bytes.Compare(top, key) < 0 {
+				piles[i], tops[i] = append(piles[i], n), key
 				continue next
 			}
 		}
@@ -188,7 +200,7 @@ next:
 			slices.SortFunc(all, s.compare)
 			return
 		}
-		piles = append(piles, []uint32{n})
+		piles, tops = append(piles, append(make([]uint32, 0, len(all)/(len(piles)+1)), n)), append(tops, key)
 	}
 	for len(piles) > 1 {
 		piles = append(piles[2:], s.merge(piles[0], piles[1]))
@@ -200,19 +212,27 @@ next:
 
 // merge makes one ascending sequence of two.
 func (s *snapshot) merge(a, b []uint32) []uint32 {
-	merged := make([]uint32, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
-			break
-		}
-		from := &a
-		if s.compare(b[0], a[0]) < 0 {
-			from = &b
-		}
-		merged = append(merged, (*from)[0])
-		*from = (*from)[1:]
+	if len(a) == 0 || len(b) == 0 || s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
+		return append(slices.Clip(a), b...)
 	}
-	return append(append(merged, a...), b...)
+	merged := make([]uint32, 0, len(a)+len(b))
+	first, second := s.key(a[0]), s.key(b[0])
+	for {
+		c := bytes.Compare(first, second)
+		if c < 0 || c == 0 && a[0] > b[0] {
+			merged = append(merged, a[0])
+			if a = a[1:]; len(a) == 0 {
+				return append(merged, b...)
+			}
+			first = s.key(a[0])
+		} else {
+			merged = append(merged, b[0])
+			if b = b[1:]; len(b) == 0 {
+				return append(merged, a...)
+			}
+			second = s.key(b[0])
+		}
+	}
 }
 
 // compare orders entries by key, and those of one key from the newest to the oldest.
@@ -220,7 +240,7 @@ func (s *snapshot) compare(a, b uint32) int {
 	if c := cmp.Compare(s.entries[a].prefix, s.entries[b].prefix); c != 0 {
 		return c
 	}
-	if c := bytes.Compare(s.op(a).key, s.op(b).key); c != 0 {
+	if c := bytes.Compare(s.key(a), s.key(b)); c != 0 {
 		return c
 	}
 	return cmp.Compare(b, a)
@@ -229,7 +249,7 @@ func (s *snapshot) compare(a, b uint32) int {
 // search says how many of the sorted entries have keys before this one.
 func (s *snapshot) search(key []byte) int {
 	n, _ := slices.BinarySearchFunc(s.sorted, key, func(i uint32, key []byte) int {
-		return cmp.Or(bytes.Compare(s.op(i).key, key), 1) // never equal: we want the first of several
+		return cmp.Or(bytes.Compare(s.key(i), key), 1) // never equal: we want the first of several
 	})
 	return n
 }
