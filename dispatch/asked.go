@@ -43,7 +43,7 @@ func (d *Dispatcher) storedRun(now Now, id ID, w *row) (k stored, r StoredRun, o
 		d.stats.Unread++
 		return k, r, false
 	}
-	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > r.Created, size: len(w.also[0])}
+	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > 0, size: len(w.also[0])}
 	if w.also[1] != nil {
 		if k.status, err = DecodeStatus(w.also[1]); err != nil {
 			d.stats.Unread++
