@@ -73,7 +73,9 @@ func serve(t testing.TB) *server {
 	k.Start(s.tasks.Submitter(), nil)
 	s.tasks.Start()
 	s.speaker = s.tasks.Submitter()
-	s.pages = console.New(console.Config{Tasks: s.tasks, Runs: s.tasks, Store: k.Store()})
+	s.pages = console.New(console.Config{
+		Tasks: s.tasks, Runs: s.tasks, Store: k.Store(), Now: func() time.Time { return time.UnixMilli(s.wall.Load()) },
+	})
 	t.Cleanup(func() {
 		s.tasks.Close()
 		if err := k.Close(); err != nil {
@@ -123,12 +125,14 @@ func (s *server) settled() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for loads := 1; loads > 0; { // of what is loaded comes more that is written
+	for calm := 0; calm < 3; calm++ { // of what is loaded, or durable, comes more that is written
 		stats, err := s.tasks.Stats(ctx)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		loads = stats.Loads
+		if stats.Loads > 0 {
+			calm = -1
+		}
 		if err := s.keeper.Flush(ctx); err != nil {
 			s.t.Fatal(err)
 		}

@@ -81,7 +81,8 @@ func (r *row) read(table store.Table, key, value []byte, f *filter) error {
 		if what == dispatch.DueStart {
 			r.state = dispatch.Waiting
 		}
-		r.no = what != dispatch.DueStart && what != dispatch.DueRetry || !f.wantsState(r.state)
+		waits := f.state == dispatch.Waiting || f.state == dispatch.Retrying
+		r.no = what != dispatch.DueStart && what != dispatch.DueRetry || waits && f.state != r.state
 		return nil
 	case dispatch.TableQueue:
 		key = value
@@ -150,16 +151,13 @@ func (l *lanes) start(s *store.Store, f *filter) error {
 	return nil
 }
 
-// next is the next row of all; ok is false if there is none.
-func (l *lanes) next(s *store.Store, f *filter) (r row, ok bool, err error) {
-	if len(*l) == 0 {
-		return row{}, false, nil
-	}
+// next is the next row of all; there must be one.
+func (l *lanes) next(s *store.Store, f *filter) (row, error) {
 	first := (*l)[0]
-	r, first.rows = first.rows[0], first.rows[1:]
-	if len(first.rows) == 0 && !first.ended {
+	r := first.rows[0]
+	if first.rows = first.rows[1:]; len(first.rows) == 0 && !first.ended {
 		if err := first.fill(s, f); err != nil {
-			return row{}, false, err
+			return row{}, err
 		}
 	}
 	if len(first.rows) == 0 {
@@ -167,7 +165,7 @@ func (l *lanes) next(s *store.Store, f *filter) (r row, ok bool, err error) {
 	} else {
 		heap.Fix(l, 0)
 	}
-	return r, true, nil
+	return r, nil
 }
 
 // stampBound is the lowest id of a time.

@@ -30,6 +30,7 @@ type Config struct {
 	Store  *store.Store           // nil: there are no runs to show
 	Backup func(dir string) error // makes a copy of the store in a folder
 	Local  bool                   // only this machine can reach the server
+	Now    func() time.Time       // nil: the machine's clock
 }
 
 // Bounds of a page, and of the time to make one.
@@ -41,6 +42,9 @@ const (
 
 // New makes the handler of all pages.
 func New(cfg Config) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /tasks", list("tasks", cfg.Tasks.TaskInfo, tasks))
 	mux.Handle("GET /workers", list("workers", cfg.Tasks.WorkerInfo, workers))

@@ -17,25 +17,31 @@ const (
 	mostLanes  = 1000
 )
 
+// dueSoon is how many milliseconds ahead of its time a run may be in line: clocks differ, and a run that has a key is recorded
+// as due a moment later than it is.
+const dueSoon = 2000
+
 var errCursor = errors.New("cursor is of another list than this one: begin anew, without it")
 
-// plan says where to look for the runs that are asked for.
-func (f *filter) plan(s *store.Store) (lanes, error) {
-	all := lanes(nil)
-	var err error
+// plan says where to look for the runs that are asked for: in these lanes, and then in those. now is in milliseconds of Unix
+// time.
+func (f *filter) plan(s *store.Store, now int64) (all, then lanes, err error) {
 	switch {
 	case len(f.cursor) > 0 && f.cursor[0] == dispatch.TableRuns:
 	case f.key != nil && f.task != nil:
-		return f.ofKey(s)
+		all, err = f.ofKey(s)
+		return all, nil, err
 	case f.state == dispatch.Waiting || f.state == dispatch.Retrying:
 		all = lanes{{table: dispatch.TableDue, forward: true, size: wideLane}}
 	case f.state == dispatch.Pending || f.state == dispatch.Running:
-		all, err = f.perName(s, dispatch.TableQueue, nil)
+		if all, err = f.perName(s, dispatch.TableQueue, nil); err == nil && all != nil && !f.isAt(dispatch.TableQueue) {
+			// What came due while it was in memory is in line, and still where it was in the store.
+			all, then = lanes{{
+				table: dispatch.TableDue, forward: true, size: wideLane, to: dispatch.AppendDueKey(nil, now+dueSoon, dispatch.ID{}, 0),
+			}}, all
+		}
 	case f.state == dispatch.Dead || f.state == dispatch.Cancelled || f.state == dispatch.Expired:
 		all, err = f.perName(s, dispatch.TableFailed, []byte{byte(f.state)})
-	}
-	if err != nil {
-		return nil, err
 	}
 	if all == nil {
 		all = lanes{{table: dispatch.TableRuns, size: wideLane}}
@@ -44,15 +50,19 @@ func (f *filter) plan(s *store.Store) (lanes, error) {
 		if l.table == dispatch.TableRuns || l.table == dispatch.TableFailed {
 			f.bound(l)
 		}
-		if len(f.cursor) == 0 {
-			continue
+		if len(f.cursor) > 0 && !f.isAt(l.table) {
+			return nil, nil, errCursor
 		}
-		if store.Table(f.cursor[0]) != l.table {
-			return nil, errCursor
+		if len(f.cursor) > 0 {
+			l.goOn(f.cursor[1:])
 		}
-		l.goOn(f.cursor[1:])
 	}
-	return all, nil
+	return all, then, err
+}
+
+// isAt tells whether the page begins in a table.
+func (f *filter) isAt(table store.Table) bool {
+	return len(f.cursor) > 0 && store.Table(f.cursor[0]) == table
 }
 
 // bound leaves out what was asked for too early or too late, in a lane that is in the order of ids.

@@ -23,6 +23,7 @@ type search struct {
 	store  *store.Store
 	runs   Runs
 	lanes  lanes
+	then   lanes  // when there is nothing more in those
 	ready  []hit  // found, and not taken
 	at     []byte // the cursor of what was taken last, or of what was looked at last, if nothing is ready
 	last   []byte // the latter
@@ -39,10 +40,26 @@ type hit struct {
 func (cfg *Config) search(f *filter) (*search, error) {
 	s := &search{filter: f, store: cfg.Store, runs: cfg.Runs}
 	var err error
-	if s.lanes, err = f.plan(cfg.Store); err != nil {
+	if s.lanes, s.then, err = f.plan(cfg.Store, cfg.Now().UnixMilli()); err != nil {
 		return nil, err
 	}
 	return s, s.lanes.start(cfg.Store, f)
+}
+
+// row is the next one, and its cursor.
+func (s *search) row() (r row, cursor []byte, ok bool, err error) {
+	if len(s.lanes) == 0 && s.then != nil {
+		s.lanes, s.then = s.then, nil
+		if err := s.lanes.start(s.store, s.filter); err != nil {
+			return row{}, nil, false, err
+		}
+	}
+	if len(s.lanes) == 0 {
+		return row{}, nil, false, nil
+	}
+	table := byte(s.lanes[0].table)
+	r, err = s.lanes.next(s.store, s.filter)
+	return r, append([]byte{table}, r.order...), true, err
 }
 
 // more finds the next runs, so many at most, and looks at so many rows in all, about, or until ctx is done: so none need not
@@ -81,11 +98,7 @@ func (s *search) advance(ctx context.Context, n int) error {
 	}
 	first := len(s.ready)
 	for range min(n, wideLane) {
-		table := byte(0)
-		if len(s.lanes) > 0 {
-			table = byte(s.lanes[0].table)
-		}
-		r, ok, err := s.lanes.next(s.store, s.filter)
+		r, cursor, ok, err := s.row()
 		if err != nil {
 			return err
 		}
@@ -94,7 +107,7 @@ func (s *search) advance(ctx context.Context, n int) error {
 			break
 		}
 		s.looked++
-		s.last = append([]byte{table}, r.order...)
+		s.last = cursor
 		if r.no {
 			continue
 		}
@@ -114,11 +127,12 @@ func (s *search) live() bool {
 	return s.filter.state == dispatch.Pending || s.filter.state == dispatch.Running
 }
 
-// settle asks which of the runs found are with a worker, and leaves out those that are not asked for.
+// settle asks where the runs found are now that are not finished, and leaves out those that are not asked for. What is in
+// memory is newer than the store: there, one that is with a worker is still in line, or even scheduled.
 func (s *search) settle(ctx context.Context, first int) error {
 	var ids []dispatch.ID
 	for i := range s.ready[first:] {
-		if v := &s.ready[first+i].view; v.State == dispatch.Pending {
+		if v := &s.ready[first+i].view; !v.State.Finished() {
 			ids = append(ids, v.ID)
 		}
 	}
@@ -131,9 +145,9 @@ func (s *search) settle(ctx context.Context, first int) error {
 	}
 	kept := s.ready[:first]
 	for _, h := range s.ready[first:] {
-		if h.view.State == dispatch.Pending {
-			if states[0] == dispatch.Running {
-				h.view.State = dispatch.Running
+		if !h.view.State.Finished() {
+			if states[0] != 0 {
+				h.view.State = states[0]
 			}
 			states = states[1:]
 		}
@@ -170,7 +184,7 @@ func (s *search) view(r *row) (v dispatch.View, ok bool, err error) {
 	if s.filter.finished || s.filter.state.Finished() {
 		return v, false, nil
 	}
-	if v.Status, ok, err = s.store.Get(dispatch.TableStatus, r.id[:]); err != nil {
+	if v.Status, _, err = s.store.Get(dispatch.TableStatus, r.id[:]); err != nil {
 		return v, false, err
 	}
 	return v, true, place(&v, r, &run)

@@ -43,7 +43,7 @@ func (d *Dispatcher) storedRun(now Now, id ID, w *row) (k stored, r StoredRun, o
 		d.stats.Unread++
 		return k, r, false
 	}
-	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > r.Created, size: len(w.also[0])}
+	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > 0, size: len(w.also[0])}
 	if w.also[1] != nil {
 		if k.status, err = DecodeStatus(w.also[1]); err != nil {
 			d.stats.Unread++
@@ -66,24 +66,27 @@ func (k *stored) dueOf(r *StoredRun) (at int64, what byte) {
 }
 
 // unrecord deletes where a run that is not in memory is recorded.
-func (d *Dispatcher) unrecord(k *stored, r *StoredRun, out *Batch) {
+func (d *Dispatcher) unrecord(now Now, k *stored, r *StoredRun, out *Batch) {
 	if k.due {
 		at, what := k.dueOf(r)
 		d.delDue(out, at, k.id, what)
 		return
 	}
 	d.delQueue(out, r.Name, k.place, k.id)
-	if num := d.names.find(r.Name, 0); num != 0 {
-		if g := d.names.all[num].queue.lane(r.Rank).gap; g != nil && g.stored > 0 {
-			g.stored--
-			d.stats.Stored--
-		}
+	num := d.names.find(r.Name, 0)
+	if num == 0 {
+		return
+	}
+	if l := d.names.all[num].queue.lane(r.Rank); l.gap != nil && l.gap.stored > 0 {
+		l.gap.stored--
+		d.stats.Stored--
+		d.closeEmpty(now, num, l, out)
 	}
 }
 
 // endStored ends a run that is not in memory.
 func (d *Dispatcher) endStored(now Now, k *stored, r *StoredRun, state RunState, out *Batch) {
-	d.unrecord(k, r, out)
+	d.unrecord(now, k, r, out)
 	o := Outcome{
 		State: state, Finished: now.Wall, Attempts: k.status.Attempts, Failures: k.status.Failures, Losses: k.status.Losses,
 		History: k.status.History,
@@ -322,7 +325,7 @@ func (d *Dispatcher) revive(now Now, id ID, w *row, out *Batch) bool {
 		if !ok {
 			return false
 		}
-		d.unrecord(&old, &r, out)
+		d.unrecord(now, &old, &r, out)
 		k.status = old.status
 	}
 	k.size = len(w.also[0])

@@ -30,6 +30,7 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	hungry   []hungry
+	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	epoch    uint64 // the server's, in the upper half
 	fences   uint64 // hand-outs to workers that said hello

@@ -347,9 +347,13 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 		if t.state != settling {
 			return // it is in memory, with its timers
 		}
-		p := d.promises.at(t.promise)
-		if p.n > a.committed && (p.gone || what <= DueRetry && (!p.dueRow || p.due != at || p.what != what)) {
+		switch p := d.promises.at(t.promise); {
+		case p.n <= a.committed:
+		case p.gone || what <= DueRetry && (!p.dueRow || p.due != at || p.what != what):
 			return // it was so, and is not any more
+		default: // what is known of it may be older
+			d.due.further(at)
+			return
 		}
 	}
 	if what > DueRetry && at > now.Wall {
@@ -369,7 +373,7 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 		d.names.drop(k.num)
 	default:
 		d.stats.Fired++
-		d.unrecord(&k, &r, out)
+		d.unrecord(now, &k, &r, out)
 		d.lineAgain(now, &k, &r, out)
 	}
 }

@@ -1,6 +1,9 @@
 package dispatch
 
-import "strconv"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // endRun ends a run in memory, wherever it stands: what it came to is recorded, and told once that is safe. result is nil
 // if there is none.
@@ -143,10 +146,22 @@ func (d *Dispatcher) remembers(now Now, p *promise, problem []byte) {
 		rest.bytes()
 		history = rest.b
 	}
+	if len(problem) > MaxError {
+		problem = beginning(problem)
+	}
 	a := Attempt{Number: p.attempts, Began: p.began, Ended: now.Wall, Error: problem}
 	d.scratch = a.Append(append(d.scratch[:0], history...))
 	d.bytes.release(p.history)
 	p.history, p.historyN = d.bytes.putAll(d.scratch, nil, nil), uint32(len(d.scratch))
+}
+
+// beginning is an error that says how one that is too long to be kept begins.
+func beginning(problem []byte) []byte {
+	text, err := json.Marshal(string(problem[:MaxError/8])) // each of its bytes may take six
+	if err != nil {
+		return nil
+	}
+	return append(append([]byte(`{"title":"Error too long to be kept","detail":`), text...), '}')
 }
 
 // backOff is how long a run waits for its next attempt: a random part of a time that doubles with each failure (full

@@ -9,6 +9,7 @@ type gap struct {
 	after   uint64 // the stamp of the last run that is before it
 	stored  int    // how many are in it
 	last    uint64 // the batch that put the last one there
+	ready   uint64 // the batch that must be safe before it is loaded: until then a run may be found whose predecessor is not
 	tail    list
 	tailLen int
 	loading bool
@@ -89,12 +90,10 @@ func (d *Dispatcher) inQueue(slot uint32, t *task, n *name) {
 
 // spill leaves a run that has this place on the disk only, and with it the tail, which came before it.
 func (d *Dispatcher) spill(now Now, num uint32, l *lane, place uint64, out *Batch) {
-	g := l.gap
-	if g == nil {
-		g = &gap{after: place&stampMask - 1}
-		l.gap = g
-		d.names.all[num].refs++
+	if l.gap == nil {
+		d.openGap(num, l, place&stampMask-1)
 	}
+	g := l.gap
 	d.dropTail(now, g, out)
 	g.stored++
 	d.stats.Stored++
@@ -105,16 +104,7 @@ func (d *Dispatcher) spill(now Now, num uint32, l *lane, place uint64, out *Batc
 // dropTail leaves the runs of the tail on the disk only.
 func (d *Dispatcher) dropTail(now Now, g *gap, out *Batch) {
 	for slot := g.tail.head; slot != 0; slot = g.tail.head {
-		t := d.tasks.at(slot)
-		p := d.promises.at(t.promise)
-		g.tail.remove(&d.tasks, t)
-		g.tailLen--
-		d.stats.Queued--
-		g.stored++
-		d.stats.Stored++
-		g.last = d.durable.batches
-		d.doomed(now, p.id, p.limits())
-		d.settle(slot, t)
+		d.leave(now, g, d.unline(slot, d.tasks.at(slot)), out)
 	}
 }
 
@@ -150,18 +140,14 @@ func (d *Dispatcher) want(now Now, num uint32, l *lane, rank uint8, out *Batch) 
 	case d.held() >= d.cfg.MaxTasks:
 		d.starve(now, num, l, rank, out)
 	default:
+		a := ask{kind: askLane, num: num, rank: rank, limit: pageRows}
 		l.gap.loading = true
 		d.names.all[num].refs++ // until it is answered
-		d.ask(ask{kind: askLane, num: num, rank: rank, limit: pageRows}, out)
-	}
-}
-
-// wantNew is want for what the store does not know yet.
-func (d *Dispatcher) wantNew(num uint32, l *lane, rank uint8, out *Batch) {
-	if d.wants(num, l) {
-		l.gap.loading = true
-		d.names.all[num].refs++
-		d.again(ask{kind: askLane, num: num, rank: rank, limit: pageRows}, out)
+		if l.gap.ready > d.durable.committed {
+			d.again(a, out)
+		} else {
+			d.ask(a, out)
+		}
 	}
 }
 
@@ -187,6 +173,7 @@ const feedAfter = 100
 // starve notes that a lane cannot be loaded now. Its tail is no use meanwhile, and takes room.
 func (d *Dispatcher) starve(now Now, num uint32, l *lane, rank uint8, out *Batch) {
 	d.dropTail(now, l.gap, out)
+	d.makeRoom(now, out)
 	if l.gap.hungry {
 		return
 	}
@@ -260,13 +247,24 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 		g.after = stamp
 	}
 	switch {
+	case d.closeEmpty(now, a.num, l, out):
 	case how == LoadPart:
 		d.want(now, a.num, l, a.rank, out)
 	case g.last <= a.committed:
 		d.closeGap(now, a.num, l, out)
 	default:
-		d.wantNew(a.num, l, a.rank, out)
+		g.ready = g.last // the store does not know it yet
+		d.want(now, a.num, l, a.rank, out)
 	}
+}
+
+// closeEmpty closes a gap in which nothing is left, unless an answer is still to come.
+func (d *Dispatcher) closeEmpty(now Now, num uint32, l *lane, out *Batch) bool {
+	if l.gap.stored > 0 || l.gap.loading {
+		return false
+	}
+	d.closeGap(now, num, l, out)
+	return true
 }
 
 // rowLoaded takes one run. It reports false if there is no room for it.

@@ -149,17 +149,18 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	n.refs++ // until it stands somewhere
 	stamp := d.stamp(now)
 	r := StoredRun{
-		Policy: s.policy(d.cfg.policy(s.name)), Created: now.Wall, Due: s.at, Deadline: s.Deadline, Rank: rank(s.Priority),
+		Policy: s.policy(d.cfg.policy(s.name)), Created: now.Wall, Deadline: s.Deadline, Rank: rank(s.Priority),
 		Name: n.text, Key: s.Key, Traceparent: s.Traceparent, Callback: s.Callback, Labels: s.Labels, Body: s.body,
 	}
 	id := newID(stamp, d.random.Uint64())
 	if len(s.Key) > 0 {
 		r.BodyHash = hashOf(s.body)
-		if s.at <= now.Wall {
-			r.Due = now.Wall + 1 // see hold
-		}
+		r.Due = now.Wall // see hold
 	}
-	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: r.Due > now.Wall}
+	if s.at > now.Wall {
+		r.Due = s.at
+	}
+	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: r.Due > 0}
 	d.recordRun(&k, &r, s, out)
 	d.stats.Accepted++
 	state := Pending

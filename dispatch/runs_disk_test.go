@@ -169,8 +169,8 @@ func (s *disk) stampOf() (stamp uint64) {
 }
 
 // restore tells a new dispatcher what there is, as it is told at the server's start.
-func (s *disk) restore(d *dispatch.Dispatcher, epoch uint32) {
-	d.Begin(epoch, s.stampOf())
+func (s *disk) restore(d *dispatch.Dispatcher, epoch uint32, stamp uint64) {
+	d.Begin(epoch, stamp)
 	type lane struct {
 		name string
 		rank uint8

@@ -72,7 +72,7 @@ func (k *kept) survives(id dispatch.ID, run *promised) *flaw {
 	if there {
 		k.ofBody[string(run.r.Body)] = run
 	}
-	run.batch, run.ended, run.changed, run.holder, run.stop = 0, 0, 0, nil, false
+	run.batch, run.ended, run.changed, run.again, run.holder, run.stop = 0, 0, 0, 0, nil, false
 	run.mayRevive, run.mayForget, run.mayCancel = 0, 0, 0
 	return k.checkRows(run)
 }
@@ -305,7 +305,7 @@ func (k *kept) forgetAll() *flaw {
 		if f := k.storeAnswers(); f != nil {
 			return f
 		}
-		if k.sut.Sleep(k.now) != 0 {
+		if k.sut.Sleep(k.now) != 0 && len(k.disk.loads) == 0 {
 			break
 		}
 		if f := k.tick(); f != nil {

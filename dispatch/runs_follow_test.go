@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -114,6 +115,9 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 	if a.kind == dispatch.SendResult {
 		return flawed("lost", "the result of %s is not written down", run.id)
 	}
+	if a.at == dispatch.Never {
+		return flawed("ends", "run %s is not dead, though there is no point", run.id)
+	}
 	at := int64(-1)
 	for key := range k.rows[run.id] {
 		if when, _, what, ok := dispatch.ParseDueKey([]byte(key[1:])); ok && key[0] == dispatch.TableDue && what == dispatch.DueRetry {
@@ -125,7 +129,13 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 	if err != nil || status.Failures != was.status.Failures+1 || status.Attempts != was.status.Attempts+1 || at < 0 {
 		return flawed("attempts", "run %s failed, which is not written down: %+v, due %d", run.id, status, at)
 	}
-	if history, err := dispatch.Attempts(status.History); err != nil || string(history[len(history)-1].Error) != string(a.body) {
+	history, err := dispatch.Attempts(status.History)
+	last := dispatch.Attempt{}
+	if err == nil && len(history) > 0 && len(history) <= dispatch.MaxHistory {
+		last = history[len(history)-1]
+	}
+	whole := string(last.Error) == string(a.body)
+	if last.Number != status.Attempts || !whole && (len(a.body) <= dispatch.MaxError || len(last.Error) > dispatch.MaxError || !json.Valid(last.Error)) {
 		return flawed("attempts", "the history of %s lacks the error: %v %v", run.id, history, err)
 	}
 	least, most := k.now.Wall, k.now.Wall+a.at
@@ -369,7 +379,7 @@ func (k *kept) viewed(r *request, e *dispatch.Effect, v *dispatch.View, run *pro
 		}
 		switch {
 		case e.Kind != dispatch.Changed:
-		case a.kind == dispatch.RetryRun && run.changed > k.disk.told && run.outcome == nil && run.handed == 0:
+		case a.kind == dispatch.RetryRun && run.again > k.disk.told:
 			return flawed("durable", "run %s is not to be tried again for good", v.ID)
 		case a.kind == dispatch.CancelRun:
 			run.stop = true

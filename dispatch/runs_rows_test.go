@@ -24,6 +24,7 @@ type promised struct {
 	outcome *dispatch.Outcome
 	value   string // of the outcome, as it is stored
 	ended   uint64 // the batch that recorded it
+	again   uint64 // the batch that put it in line again
 	changed uint64 // the last batch that had anything of it
 	gone    bool   // deleted
 	goneFor bool   // and somebody was told so
@@ -134,7 +135,7 @@ func (k *kept) becomes(id dispatch.ID, n uint64, was *prior) *flaw {
 		if run.mayRevive == 0 {
 			return flawed("undone", "nobody asked to try run %s once more", id)
 		}
-		run.outcome, run.told, run.revived, run.stop = nil, 0, true, false
+		run.outcome, run.told, run.revived, run.stop, run.again = nil, 0, true, false, n
 	}
 	if run.holder != nil && (run.outcome != nil || k.waitsAgain(id)) {
 		if f := k.taken(run); f != nil {
@@ -228,7 +229,7 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 		keep = run.r.KeepDead
 		right = failed && (o.Failures >= run.r.Attempts || k.event.at == dispatch.Never && !lapsed) || lost && o.Losses >= k.cfg.Losses
 	case dispatch.Cancelled:
-		right = run.mayCancel > 0 && run.holder == nil || run.stop && (failed || lost)
+		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost)
 	case dispatch.Expired:
 		right = !run.revived && (limit[0] > 0 && limit[0] <= k.now.Wall || limit[1] > 0 && limit[1] <= k.now.Wall && o.Attempts == 0)
 	}

@@ -8,7 +8,6 @@ import (
 
 // checkState looks at the whole after each step.
 func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
-	k.debug()
 	c, s := k.bare.Census(), k.sut.Stats()
 	for _, same := range []struct {
 		what      string

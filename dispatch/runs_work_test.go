@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"workman/dispatch"
 )
@@ -286,7 +287,11 @@ func (k *kept) failTask() *flaw {
 	}
 	k.counter++
 	after := []int64{dispatch.Usually, dispatch.Usually, dispatch.Never, 0, k.rng.Int64N(100_000)}[k.rng.IntN(5)]
-	return k.do(p.conn, ask{kind: dispatch.SendError, token: t, count: k.rng.Uint32N(2), at: after, body: fmt.Appendf(nil, `"error %d"`, k.counter)})
+	a := ask{kind: dispatch.SendError, token: t, count: k.rng.Uint32N(2), at: after, body: fmt.Appendf(nil, `"error %d"`, k.counter)}
+	if k.rng.IntN(30) == 0 {
+		a.body = fmt.Appendf(nil, `"%s"`, strings.Repeat("<&", dispatch.MaxError))
+	}
+	return k.do(p.conn, a)
 }
 
 // lateAnswer answers what is not in this worker's hand any more, or never was.
@@ -407,6 +412,7 @@ func (k *kept) load() *flaw {
 
 func (k *kept) loaded(l *load) *flaw {
 	a := ask{kind: dispatch.Loaded, seq: l.N, count: l.how, body: l.rows}
+	k.answering = l
 	if k.fails && !k.settle && k.rng.IntN(30) == 0 {
 		a.count, a.body = dispatch.LoadFailed, nil
 	}
@@ -425,7 +431,7 @@ func (k *kept) serverSays() *flaw {
 	case n == 1 && k.crashes:
 		k.draining, k.stopped = true, true
 		return k.do(0, ask{kind: dispatch.Stop})
-	case n < 6:
+	case n == 2 || k.low:
 		k.low = !k.low
 		a := ask{kind: dispatch.StoreLow}
 		if k.low {

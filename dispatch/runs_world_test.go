@@ -27,24 +27,26 @@ type kept struct {
 	epoch   uint32
 	settle  bool // the world is being brought to its end
 
-	runs     map[dispatch.ID]*promised
-	ofBody   map[string]*promised
-	rows     map[dispatch.ID]map[string]string // of the store with what is pending
-	keptRuns int                               // finished runs in it
-	keptSize int64
-	touched  []dispatch.ID // by the step
-	asked    map[string]*request
-	calls    map[string]*request // calls by their options
-	peers    map[dispatch.Conn]*end
-	gens     map[dispatch.Conn]uint32
-	order    []dispatch.Conn // peers, in the order they came
-	callback []dispatch.ID
-	counter  int
-	fence    uint64
-	line     []dispatch.Standing // before the step
-	met      map[string]int
-	event    *ask // of the step
-	idle     int  // Ticks in a row that were wanted at once and changed nothing
+	runs      map[dispatch.ID]*promised
+	ofBody    map[string]*promised
+	rows      map[dispatch.ID]map[string]string // of the store with what is pending
+	keptRuns  int                               // finished runs in it
+	keptSize  int64
+	touched   []dispatch.ID // by the step
+	asked     map[string]*request
+	calls     map[string]*request // calls by their options
+	peers     map[dispatch.Conn]*end
+	gens      map[dispatch.Conn]uint32
+	order     []dispatch.Conn // peers, in the order they came
+	callback  []dispatch.ID
+	counter   int
+	fence     uint64
+	line      []dispatch.Standing // before the step
+	met       map[string]int
+	answering *load // the answer that comes
+	noStamp   bool  // the store does not know what stamps were given out
+	event     *ask  // of the step
+	idle      int   // Ticks in a row that were wanted at once and changed nothing
 
 	draining, stopped, low bool
 	out                    dispatch.Batch
@@ -127,7 +129,11 @@ func (k *kept) start() error {
 	if err != nil {
 		return err
 	}
-	k.disk.restore(d, k.epoch)
+	stamp := k.disk.stampOf()
+	if k.noStamp {
+		stamp = 0
+	}
+	k.disk.restore(d, k.epoch, stamp)
 	k.sut, k.bare = d, d
 	if k.plant != nil {
 		k.sut = k.plant(k, d)

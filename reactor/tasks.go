@@ -51,8 +51,11 @@ func (t *Tasks) Starting(how string) {
 // there are no callbacks.
 func (t *Tasks) CheckCallbacks(check func(url string) error) { t.callback = check }
 
+// concernsKeeper tells whether a batch has something to keep or to look up. Most have not.
+func concernsKeeper(b *dispatch.Batch) bool { return len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 }
+
 func (t *Tasks) keep(b *dispatch.Batch) {
-	if len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 && t.keeper != nil {
+	if t.keeper != nil {
 		t.keeper.Keep(b)
 	}
 }
@@ -166,7 +169,9 @@ func (e *end) Begin() { e.unpack() }
 
 // Deliver writes the effects for connections of this loop, and packs the others.
 func (e *end) Deliver(b *dispatch.Batch) {
-	e.tasks.keep(b)
+	if concernsKeeper(b) {
+		e.tasks.keep(b)
+	}
 	for rest := b.Effects; len(rest) > 0; {
 		rest = rest[e.some(rest):]
 	}

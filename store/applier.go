@@ -28,6 +28,7 @@ func (m *memory) begin(next *memtable) *memtable {
 	m.readers.Lock()
 	defer m.readers.Unlock()
 	full := m.memtables[len(m.memtables)-1]
+	next.entries = make([]entry, 0, len(full.entries)+len(full.entries)/8) // they are much alike
 	m.memtables = append(m.memtables, next)
 	return full
 }

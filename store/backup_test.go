@@ -70,13 +70,13 @@ func TestBackup(t *testing.T) {
 func openBackup(t *testing.T, fs vfs.FS, folder string, told int, tried *atomic.Int64) {
 	t.Helper()
 	var m models
-	n := 0
 	for range 2 {
 		s, err := store.Open(folder, small(fs))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err = m.verify(s, told, int(tried.Load())+300); err != nil {
+		n, err := m.verify(s, told, int(tried.Load())+300)
+		if err != nil {
 			t.Fatal(err)
 		}
 		appendTo(t, s, n+1, n+100)

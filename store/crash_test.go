@@ -258,6 +258,7 @@ type broken struct {
 	err   error
 	stays bool
 	hit   bool
+	tell  func(op errorfs.Op) // of each that fails; may be nil
 }
 
 func (b *broken) String() string { return "broken" }
@@ -271,6 +272,9 @@ func (b *broken) MaybeError(op errorfs.Op) error {
 	b.after--
 	if b.after == 0 || b.after < 0 && b.stays {
 		b.hit = true
+		if b.tell != nil {
+			b.tell(op)
+		}
 		return b.err
 	}
 	return nil

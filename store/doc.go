@@ -18,6 +18,10 @@
 //   - After a crash the segments behind the watermark are read again. What was damaged, rather than only interrupted, is
 //     recognised and refused ([ErrDamaged]): nothing is skipped in silence. docs/durability.md has the rules.
 //
+// With [Config].Async a batch is told when the operating system has it, and the journal is synced a moment later. When the
+// disk is nearly full, Config.Space is called; when it is full, commits wait, and go on when it is not. [Store.Backup] makes
+// a second folder while the store goes on. [MemoryConfig] is for a store without a disk.
+//
 // If a write fails, nothing is acknowledged any more and nothing is tried again, since a second fsync may succeed without
 // having written what the first could not: the store has failed ([ErrFailed]), and reads go on.
 //

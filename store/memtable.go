@@ -200,7 +200,7 @@ next:
 			slices.SortFunc(all, s.compare)
 			return
 		}
-		piles, tops = append(piles, []uint32{n}), append(tops, key)
+		piles, tops = append(piles, append(make([]uint32, 0, len(all)/(len(piles)+1)), n)), append(tops, key)
 	}
 	for len(piles) > 1 {
 		piles = append(piles[2:], s.merge(piles[0], piles[1]))

@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -131,8 +133,11 @@ func createSlot(fs vfs.FS, dir, name string, size int) error {
 		err = syncDir(fs, dir)
 	}
 	if err != nil {
-		fs.Remove(temporary) // there may be little room
-		return fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		err = fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		if removed := fs.Remove(temporary); removed != nil && !errors.Is(removed, os.ErrNotExist) { // there may be little room
+			err = errors.Join(err, removed)
+		}
+		return err
 	}
 	return nil
 }

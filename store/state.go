@@ -191,6 +191,7 @@ func (s *state) create(name string) (*sstable.Writer, error) {
 func (s *state) newest(m *snapshot, from int) (entries []uint32, to int) {
 	table := m.key(m.sorted[from])[0]
 	once := strings.IndexByte(s.once, table) >= 0
+	entries = make([]uint32, 0, len(m.sorted)-from)
 	for to = from; to < len(m.sorted); {
 		first := m.sorted[to]
 		key := m.key(first)

@@ -18,6 +18,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	gathered []chunk // batches that the committer has not taken yet
+	block    []byte  // what the last of them is part of, as far as it is used
 	appended uint64  // number of the last batch
 	told     uint64  // and of the last one that is durable
 	pending  int64   // bytes that are not durable yet
@@ -164,6 +165,9 @@ func (s *Store) resume(f *found, m *memtable) error {
 	return nil
 }
 
+// blockBytes is the size of the pieces of memory that operations are gathered in, and kept until they are in a table.
+const blockBytes = 1 << 20
+
 // Append takes a batch and gives it the next number, counted from 1 since the store was opened. The batch may be used
 // again at once. It is durable when its number has been told; if Append returns an error, it never will be.
 func (s *Store) Append(b *Batch) (uint64, error) {
@@ -188,12 +192,16 @@ func (s *Store) Append(b *Batch) (uint64, error) {
 	s.appended++
 	s.pending += size
 	last := len(s.gathered) - 1
-	if last < 0 || len(s.gathered[last].ops)+len(b.ops) > min(most, s.cfg.FrameBytes) {
-		s.gathered = append(s.gathered, chunk{})
+	if free := cap(s.block) - len(s.block); last < 0 || free < len(b.ops) || len(s.gathered[last].ops)+len(b.ops) > min(most, s.cfg.FrameBytes) {
+		if free < len(b.ops) {
+			s.block = make([]byte, 0, max(blockBytes, len(b.ops)))
+		}
+		s.gathered = append(s.gathered, chunk{ops: s.block[len(s.block):]})
 		last++
 	}
 	c := &s.gathered[last]
 	c.ops = append(c.ops, b.ops...)
+	s.block = s.block[:len(s.block)+len(b.ops)]
 	c.count += b.count
 	c.last = s.appended
 	if last == 0 {

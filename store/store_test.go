@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 	if writeUntilKilled() || writeUntilFatal() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction( // Pebble leaves it behind when it cannot be opened
+		"github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
 }
 
 // TestReopen writes more than all segments hold, and finds it after each of several restarts.
