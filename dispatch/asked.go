@@ -241,16 +241,18 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 		}
 		d.endStored(now, &k, &r, Cancelled, out)
 	}
-	v.ends(Outcome{State: Cancelled, Finished: now.Wall})
+	v.State, v.Due, v.Status, v.Outcome = Cancelled, 0, nil, outcomeIn(out)
 	d.promise202(a, nonce, &v, out)
 }
 
-// ends makes a view that of a run that was just ended, with what it went through.
-func (v *View) ends(o Outcome) {
-	if s, err := DecodeStatus(v.Status); err == nil {
-		o.Attempts, o.Failures, o.Losses, o.History = s.Attempts, s.Failures, s.Losses, s.History
+// outcomeIn is the outcome that a batch wrote down last.
+func outcomeIn(b *Batch) []byte {
+	for i := len(b.Ops) - 1; i >= 0; i-- {
+		if op := &b.Ops[i]; op.Table == TableOutcomes && !op.Delete {
+			return op.Value.Of(b.Data)
+		}
 	}
-	v.State, v.Due, v.Status, v.Outcome = o.State, 0, nil, o.Append(nil)
+	return nil
 }
 
 // revives makes a view that of a run that was just put in line again, with what it went through.
