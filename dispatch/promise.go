@@ -165,7 +165,7 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	state := Pending
 	if k.due {
 		state = Waiting
-		d.await(now, &k, &r)
+		d.await(now, &k, &r, out)
 	} else {
 		d.line(now, &k, &r, out)
 	}
