@@ -148,9 +148,20 @@ func (s *service) end() error {
 	s.server.Finish(false)
 	s.untilClosed(last)
 	s.tasks.Close()
-	err = errors.Join(err, s.server.Close(), s.calls.Close(last), s.keeper.Close())
+	err = errors.Join(err, s.server.Close())
+	s.endCalls()
+	err = errors.Join(err, s.keeper.Close())
 	s.log.Info("workman has ended", "unfinished calls", left.Queued, "running", left.Leased)
 	return err
+}
+
+// endCalls ends the callbacks. Those that are cut off are no fault: they are made after the next start.
+func (s *service) endCalls() {
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	defer stop()
+	if err := s.calls.Close(ctx); err != nil {
+		s.log.Warn("callbacks were cut off by the end", "error", err)
+	}
 }
 
 // untilIdle waits until nothing is queued or with a worker, or the deadline. What is queued while nothing is with a

@@ -241,8 +241,25 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 		}
 		d.endStored(now, &k, &r, Cancelled, out)
 	}
-	v.State, v.Due = Cancelled, 0
+	v.ends(Outcome{State: Cancelled, Finished: now.Wall})
 	d.promise202(a, nonce, &v, out)
+}
+
+// ends makes a view that of a run that was just ended, with what it went through.
+func (v *View) ends(o Outcome) {
+	if s, err := DecodeStatus(v.Status); err == nil {
+		o.Attempts, o.Failures, o.Losses, o.History = s.Attempts, s.Failures, s.Losses, s.History
+	}
+	v.State, v.Due, v.Status, v.Outcome = o.State, 0, nil, o.Append(nil)
+}
+
+// revives makes a view that of a run that was just put in line again, with what it went through.
+func (v *View) revives() {
+	if o, err := DecodeOutcome(v.Outcome); err == nil {
+		s := Status{Attempts: o.Attempts, History: o.History}
+		v.Status = s.Append(nil)
+	}
+	v.State, v.Due, v.Outcome = Pending, 0, nil
 }
 
 // promise202 tells of a change once it is safe.
@@ -285,7 +302,7 @@ func (d *Dispatcher) retry(now Now, a *ask, slot uint32, nonce []byte, w *row, o
 		refuse(out, a.conn, a.seq, nonce, NotStored)
 		return
 	}
-	v.State, v.Due, v.Outcome = Pending, 0, nil
+	v.revives()
 	d.promise202(a, nonce, &v, out)
 }
 
