@@ -241,16 +241,8 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 		}
 		d.endStored(now, &k, &r, Cancelled, out)
 	}
-	v.ends(Outcome{State: Cancelled, Finished: now.Wall})
+	v.State, v.Due, v.Status, v.Outcome = Cancelled, 0, nil, d.ended.Of(out.Data)
 	d.promise202(a, nonce, &v, out)
-}
-
-// ends makes a view that of a run that was just ended, with what it went through.
-func (v *View) ends(o Outcome) {
-	if s, err := DecodeStatus(v.Status); err == nil {
-		o.Attempts, o.Failures, o.Losses, o.History = s.Attempts, s.Failures, s.Losses, s.History
-	}
-	v.State, v.Due, v.Status, v.Outcome = o.State, 0, nil, o.Append(nil)
 }
 
 // revives makes a view that of a run that was just put in line again, with what it went through.
