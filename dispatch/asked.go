@@ -241,8 +241,18 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 		}
 		d.endStored(now, &k, &r, Cancelled, out)
 	}
-	v.State, v.Due, v.Status, v.Outcome = Cancelled, 0, nil, d.ended.Of(out.Data)
+	v.State, v.Due, v.Status, v.Outcome = Cancelled, 0, nil, outcomeIn(out)
 	d.promise202(a, nonce, &v, out)
+}
+
+// outcomeIn is the outcome that a batch wrote down last.
+func outcomeIn(b *Batch) []byte {
+	for i := len(b.Ops) - 1; i >= 0; i-- {
+		if op := &b.Ops[i]; op.Table == TableOutcomes && !op.Delete {
+			return op.Value.Of(b.Data)
+		}
+	}
+	return nil
 }
 
 // revives makes a view that of a run that was just put in line again, with what it went through.

@@ -78,7 +78,6 @@ func (d *Dispatcher) recordEnd(now Now, k *kept, o *Outcome, policy *Policy, out
 	}
 	size := k.size + d.put(out, TableOutcomes, k.id[:], o.Append)
 	outcome := out.Ops[len(out.Ops)-1].Value
-	d.ended = outcome
 	d.key = AppendExpiryKey(d.key[:0], o.Expires, k.id)
 	d.put(out, TableExpiry, d.key, bytesOf(strconv.AppendInt(nil, int64(size), 10)))
 	if o.State != Succeeded {
