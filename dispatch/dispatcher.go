@@ -108,7 +108,7 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case ScheduleTask:
 		d.request(now, from, ev, base, out)
 	case UnscheduleTask, ReadRun, CancelRun, RetryRun, ExplainRun, ForgetRun:
-		d.aboutRun(now, from, ev, base, out)
+		d.aboutRun(from, ev, base, out)
 	case ListTasks:
 		out.Effects = append(out.Effects, Effect{
 			Kind: Listed, To: from, Seq: ev.Seq, Nonce: ev.Nonce.Of(base), Body: d.list(),
@@ -176,7 +176,7 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 	if wall < endless {
 		sleep = max(0, min(wall-now.Wall, 1000))
 	}
-	mono := int64(endless)
+	mono := endless
 	if at, ok := d.clock.Next(); ok {
 		mono = at
 	}
@@ -191,7 +191,7 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 
 // nextLook is when the store has to be looked at, on the wall clock; endless: not of itself.
 func (d *Dispatcher) nextLook(now Now) int64 {
-	at := int64(endless)
+	at := endless
 	if !d.cfg.Durable || d.durable.failed {
 		return at
 	}
@@ -284,7 +284,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		slot := value & timerValue
 		switch {
 		case value&timerDoom != 0:
-			d.doom(now, slot, out)
+			d.doom(slot, out)
 		case value&timerLimit != 0:
 			d.limitReached(now, slot, d.tasks.at(slot), out)
 		default:
@@ -297,7 +297,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 			break
 		}
 		if value&timerWait != 0 {
-			d.impatient(now, value&^timerWait, out)
+			d.impatient(value&^timerWait, out)
 		} else {
 			d.lapsed(now, value, d.tasks.at(value), out)
 		}

@@ -205,7 +205,7 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.keyOrder.pop()
 	}
 	d.drain()
-	d.askLater(now, out)
+	d.askLater(out)
 	d.lookAhead(now, out)
 }
 
