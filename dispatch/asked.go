@@ -140,7 +140,7 @@ func (d *Dispatcher) asked(now Now, a *ask, nonce []byte, w row, out *Batch) {
 	case ForgetRun:
 		d.forgetRun(a, slot, nonce, &w, out)
 	case ExplainRun:
-		d.explain(now, a, slot, nonce, &w, out)
+		d.explain(a, slot, nonce, &w, out)
 	}
 }
 
@@ -353,7 +353,7 @@ func (d *Dispatcher) forgetRun(a *ask, slot uint32, nonce []byte, w *row, out *B
 }
 
 // explain says why a run is where it is.
-func (d *Dispatcher) explain(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
+func (d *Dispatcher) explain(a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
 	y := Why{View: d.view(a.id, slot, w)}
 	y.Run, y.Status, y.Outcome = nil, nil, nil
 	if num := d.names.find(y.Name, 0); num != 0 {
