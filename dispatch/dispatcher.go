@@ -308,7 +308,8 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 }
 
 // Begin says what the store holds, before the first Step: the number of this start of the server, which must be higher than
-// any before, and the highest stamp that was given out.
+// any before, and the highest stamp that was given out: MetaStamp, that of the highest id, or the highest place in line of
+// TableQueue. What comes into line must come behind what is there, whatever the clock says.
 func (d *Dispatcher) Begin(epoch uint32, stamp uint64) {
 	d.epoch = uint64(epoch) << 32
 	d.places = stamp & stampMask
