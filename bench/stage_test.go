@@ -42,6 +42,9 @@ func newStage(sc scenario, target *target) stage {
 
 func TestEveryScenarioOnTheRealServer(t *testing.T) {
 	for _, sc := range scenarios {
+		if sc.stores() {
+			continue // see TestRunsOnTheRealServer
+		}
 		t.Run(sc.Name, func(t *testing.T) {
 			sc := small(t, sc.Name)
 			got, err := newStage(sc, startWorkman(t, sc.flags()...)).run(t.Context())

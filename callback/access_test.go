@@ -121,8 +121,8 @@ func TestCheckURLAllows(t *testing.T) {
 		{callback.Access{AllowHosts: []string{"Hooks.localhost", "10.0.0.1", "fd00::1"}},
 			[]string{"http://hooks.localhost./", "http://hooks.LOCALHOST:8080/", "http://10.0.0.1/", "http://[fd00::1]/"},
 			[]string{"http://localhost/", "http://a.hooks.localhost/", "http://10.0.0.2/", "http://[fd00::2]/"}},
-		{callback.Access{AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/32")}},
-			[]string{"http://10.1.255.1/", "http://[::ffff:10.1.0.1]/", "http://[fd00:1::1]/"},
+		{callback.Access{AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/32"), netip.MustParsePrefix("fe80::/10")}},
+			[]string{"http://10.1.255.1/", "http://[::ffff:10.1.0.1]/", "http://[fd00:1::1]/", "http://[fe80::1%25eth0]/"},
 			[]string{"http://10.2.0.1/", "http://[fd00:2::1]/", "http://localhost/"}},
 	} {
 		for _, u := range c.good {

@@ -19,7 +19,7 @@ func backoff(calls int, first, longest time.Duration) time.Duration {
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. It is 0 if there is none, or none that
-// can be read, and never more than 2^31 seconds if it is said in seconds.
+// can be read. More than 31 bits of seconds count as that many.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {

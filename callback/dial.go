@@ -14,16 +14,15 @@ import (
 // maxHead is how many bytes the head of an answer may have.
 const maxHead = 16 << 10
 
-// dialer makes the connections of a pool, and ends them with it.
+// dialer makes the connections of a pool.
 type dialer struct {
-	ctx    context.Context // of the pool
 	access *Access
 	net.Dialer
 }
 
 // newTransport is the client side of HTTP/1.1, without proxies, and with connections that are kept for a while.
-func newTransport(ctx context.Context, cfg *Config) *http.Transport {
-	d := &dialer{ctx: ctx, access: &cfg.Access, Dialer: net.Dialer{Timeout: cfg.Timeout, Resolver: cfg.Resolver}}
+func newTransport(cfg *Config) *http.Transport {
+	d := &dialer{access: &cfg.Access, Dialer: net.Dialer{Timeout: cfg.Timeout, Resolver: cfg.Resolver}}
 	return &http.Transport{
 		DialContext:            d.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
@@ -36,12 +35,8 @@ func newTransport(ctx context.Context, cfg *Config) *http.Transport {
 	}
 }
 
-// dial connects. The transport dials on goroutines that outlive their request, so it is the pool's context that ends what
-// is under way.
+// dial connects. Only hosts that the configuration names are spared the check of their address.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(d.ctx, cancel)()
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("callback: reading the address %q: %w", address, err)
@@ -50,11 +45,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if !d.access.allowsHost(host) {
 		dialer.Control = d.control
 	}
-	c, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c, free: context.AfterFunc(d.ctx, func() { c.Close() })}, nil
+	return dialer.DialContext(ctx, network, address)
 }
 
 // control is called with each address right before it is dialled: what name it has, and what that meant a moment ago, does
@@ -65,16 +56,4 @@ func (d *dialer) control(network, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("%w: %s %q is not an address", ErrRefused, network, address)
 	}
 	return d.access.checkAddr(a.Addr())
-}
-
-// conn is a connection that ends with the pool.
-type conn struct {
-	net.Conn
-	free func() bool // the pool need not remember it
-}
-
-// Close ends it earlier.
-func (c *conn) Close() error {
-	c.free()
-	return c.Conn.Close()
 }

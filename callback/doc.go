@@ -3,7 +3,7 @@
 //
 // A [Pool] makes the calls, a few at once, each on a goroutine that the pool owns: [Config].Workers of them, and one, the
 // keeper, that waits for what is due and reads the Source. [Pool.Close] ends them all. Only these goroutines ever wait for
-// a peer, a name server or the Source: [Pool.Add] takes a mutex for some nanoseconds and does nothing else, so event loops
+// a peer, a name server or the Source: [Pool.Add] takes a mutex that nobody holds while they wait, so event loops
 // may call it.
 //
 // Memory is bounded: of at most [Config].MaxWaiting runs the pool keeps about 150 bytes each, and of at most Workers runs

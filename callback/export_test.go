@@ -24,10 +24,12 @@ type Queue struct {
 // NewQueue makes one.
 func NewQueue(most, perHost int) *Queue { return &Queue{queue: newQueue(most, perHost)} }
 
-// Add is queue.add, and tells whether something is missed.
-func (q *Queue) Add(run [16]byte) (taken, missed bool) {
-	taken = q.add(run)
-	return taken, q.missed
+// Add is queue.add, and tells whether it has lost the run.
+func (q *Queue) Add(run [16]byte) (lost bool) {
+	_, here := q.known[run]
+	q.missed = false
+	taken := q.add(run)
+	return !taken && !here && !q.missed
 }
 
 // Pop gives a worker something to do, as Pool.deliver does.

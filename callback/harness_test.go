@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -20,7 +21,13 @@ import (
 	"workman/callback"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain gives every test an environment with a proxy that nobody is at: the environment is read once a process.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("HTTP_PROXY", "http://127.0.0.1:1"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // id is the run of that number.
 func id(n int) (run [16]byte) {
@@ -30,11 +37,12 @@ func id(n int) (run [16]byte) {
 
 // book is what a store would have: the runs whose callback is not done, and how it ended for the others.
 type book struct {
-	mu     sync.Mutex
-	urls   map[[16]byte]string
-	failed error // of every question
-	asked  int
-	done   chan outcome
+	mu       sync.Mutex
+	urls     map[[16]byte]string
+	unread   error // of every Outcome
+	unlisted error // of every Waiting
+	asked    int
+	done     chan outcome
 }
 
 type outcome struct {
@@ -60,20 +68,23 @@ func (b *book) Outcome(run [16]byte) (string, []byte, bool, error) {
 	defer b.mu.Unlock()
 	b.asked++
 	url, ok := b.urls[run]
-	return url, document, ok, b.failed
+	return url, document, ok, b.unread
 }
 
 func (b *book) Waiting(after [16]byte, limit int) (found [][16]byte, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked++
+	if b.unlisted != nil {
+		return nil, b.unlisted
+	}
 	for run := range b.urls {
 		if bytes.Compare(run[:], after[:]) > 0 {
 			found = append(found, run)
 		}
 	}
 	slices.SortFunc(found, func(x, y [16]byte) int { return bytes.Compare(x[:], y[:]) })
-	return found[:min(limit, len(found))], b.failed
+	return found[:min(limit, len(found))], nil
 }
 
 func (b *book) finish(run [16]byte, delivered bool, status int, detail string) {
@@ -83,10 +94,10 @@ func (b *book) finish(run [16]byte, delivered bool, status int, detail string) {
 	b.done <- outcome{int(binary.BigEndian.Uint64(run[8:])), delivered, status, detail}
 }
 
-func (b *book) fail(err error) {
+func (b *book) fail(unread, unlisted error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failed = err
+	b.unread, b.unlisted = unread, unlisted
 }
 
 func (b *book) questions() int {

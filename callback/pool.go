@@ -41,7 +41,7 @@ func New(cfg Config) (*Pool, error) {
 	}
 	p.work.L = &p.mu
 	p.ctx, p.cut = context.WithCancel(context.Background())
-	p.transport = newTransport(p.ctx, &p.cfg)
+	p.transport = newTransport(&p.cfg)
 	p.goroutines.Go(p.keep)
 	for range cfg.Workers {
 		p.goroutines.Go(p.serve)
@@ -59,9 +59,7 @@ func (p *Pool) Add(run [16]byte) {
 	}
 	if p.queue.add(run) {
 		p.work.Signal()
-	} else if p.queue.missed {
-		p.nudge()
-	}
+	} // otherwise it is here, or something else is, whose end makes the keeper look
 }
 
 // Close ends the pool: no call begins any more, and those under way are waited for until ctx is done, and then cut off,
@@ -73,7 +71,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.work.Broadcast()
 	p.mu.Unlock()
 	p.once.Do(func() { close(p.stop) })
-	defer p.transport.CloseIdleConnections()
+	defer p.transport.CloseIdleConnections() // and ends what is still being dialled for calls that have ended
 	defer p.cut()
 	ended := make(chan struct{})
 	go func() { // ends with the pool's goroutines, which Close outlives

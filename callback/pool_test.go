@@ -141,29 +141,103 @@ func TestOneHostHasItsShare(t *testing.T) {
 	}
 }
 
-// TestSourceFails: a run is not given up because the Source cannot be read, and the log says so, but not for each.
+// TestSourceFails: nothing is lost because the Source cannot be read, and the log says so, but not for each run.
 func TestSourceFails(t *testing.T) {
-	s, _ := receiver(t, statuses(200))
-	b := newBook()
-	b.fail(errDisk)
-	var logged lines
-	c := config(b)
-	c.Log, c.Rescan = logged.log(), 20*time.Millisecond
-	p := start(t, c)
-	const n = 200
-	for i := range n {
-		p.Add(b.write(i+1, s.URL))
-	}
-	for b.questions() < n+3 { // each run, and the list several times
-		<-time.After(time.Millisecond)
-	}
-	b.fail(nil)
-	delivered(t, b, n)
-	text := logged.text()
-	for _, want := range []string{"outcomes of runs could not be read", "the runs that wait for their callback could not be read"} {
-		if said := strings.Count(text, want); said < 1 || said > n/4 || !strings.Contains(text, errDisk.Error()) {
-			t.Errorf("%q is said %d times:\n%.2000s", want, said, text)
+	const unread, unlisted = "outcomes of runs could not be read", "the runs that wait for their callback could not be read"
+	for _, c := range []struct {
+		unread, unlisted error
+		said             []string
+	}{
+		{errDisk, nil, []string{unread}},
+		{nil, errDisk, []string{unlisted}},
+		{errDisk, errDisk, []string{unlisted}},
+	} {
+		s, _ := receiver(t, statuses(200))
+		b := newBook()
+		const n = 200
+		for i := range n {
+			b.write(i+1, s.URL)
 		}
+		b.fail(c.unread, c.unlisted)
+		var logged lines
+		cfg := config(b)
+		cfg.Log, cfg.Rescan = logged.log(), 20*time.Millisecond
+		start(t, cfg)
+		asked := 3
+		if c.unlisted == nil {
+			asked += n // and each of them
+		}
+		for until := time.Now().Add(20 * time.Second); b.questions() < asked; <-time.After(time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatalf("%d questions in 20 s", b.questions())
+			}
+		}
+		b.fail(nil, nil)
+		delivered(t, b, n)
+		for _, want := range c.said {
+			if said := strings.Count(logged.text(), want); said < 1 || said > n/4 || !strings.Contains(logged.text(), errDisk.Error()) {
+				t.Errorf("%q is said %d times:\n%.2000s", want, said, logged.text())
+			}
+		}
+	}
+}
+
+// TestDoneBeforeForgotten: while Done is under way, the run is not taken again.
+func TestDoneBeforeForgotten(t *testing.T) {
+	s, got := receiver(t, statuses(200))
+	b := newBook()
+	c := config(b)
+	c.Workers, c.PerHost = 2, 2 // one is in Done, and the other takes what is there in order
+	var p *callback.Pool
+	var once sync.Once
+	c.Done = func(run [16]byte, delivered bool, status int, detail string) {
+		once.Do(func() {
+			<-got
+			p.Add(run)
+			p.Add(b.write(2, s.URL))
+			if r := <-got; r.Header.Get("webhook-id") == "00000000-0000-0000-0000-000000000001" {
+				t.Error("it was called for again")
+			}
+		})
+		b.finish(run, delivered, status, detail)
+	}
+	p = start(t, c)
+	p.Add(b.write(1, s.URL))
+	b.next(t)
+	b.next(t)
+}
+
+// slowBook takes its time.
+type slowBook struct {
+	*book
+	entered, hold chan struct{}
+}
+
+func (b slowBook) Outcome(run [16]byte) (string, []byte, bool, error) {
+	b.entered <- struct{}{}
+	<-b.hold
+	return b.book.Outcome(run)
+}
+
+// TestCloseWaitsForTheSource: no time-out makes it leave a goroutine behind.
+func TestCloseWaitsForTheSource(t *testing.T) {
+	b := slowBook{newBook(), make(chan struct{}), make(chan struct{})}
+	c := config(b.book)
+	c.Source = b
+	p := start(t, c)
+	p.Add(id(1))
+	<-b.entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	closed := make(chan error)
+	go func() { closed <- p.Close(ctx) }()
+	select {
+	case <-closed:
+		t.Error("closed, while somebody asks the Source")
+		close(b.hold)
+	case <-time.After(20 * time.Millisecond):
+		close(b.hold)
+		<-closed
 	}
 }
 

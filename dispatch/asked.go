@@ -43,7 +43,7 @@ func (d *Dispatcher) storedRun(id ID, w *row) (k stored, r StoredRun, ok bool) {
 		d.stats.Unread++
 		return k, r, false
 	}
-	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > r.Created, size: len(w.also[0])}
+	k = stored{id: id, place: uint64(r.Rank)<<rankShift | id.Stamp(), due: r.Due > 0, size: len(w.also[0])}
 	if w.also[1] != nil {
 		if k.status, err = DecodeStatus(w.also[1]); err != nil {
 			d.stats.Unread++
@@ -241,8 +241,27 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 		}
 		d.endStored(now, &k, &r, Cancelled, out)
 	}
-	v.State, v.Due = Cancelled, 0
+	v.State, v.Due, v.Status, v.Outcome = Cancelled, 0, nil, outcomeIn(out)
 	d.promise202(a, nonce, &v, out)
+}
+
+// outcomeIn is the outcome that a batch wrote down last.
+func outcomeIn(b *Batch) []byte {
+	for i := len(b.Ops) - 1; i >= 0; i-- {
+		if op := &b.Ops[i]; op.Table == TableOutcomes && !op.Delete {
+			return op.Value.Of(b.Data)
+		}
+	}
+	return nil
+}
+
+// revives makes a view that of a run that was just put in line again, with what it went through.
+func (v *View) revives() {
+	if o, err := DecodeOutcome(v.Outcome); err == nil {
+		s := Status{Attempts: o.Attempts, History: o.History}
+		v.Status = s.Append(nil)
+	}
+	v.State, v.Due, v.Outcome = Pending, 0, nil
 }
 
 // promise202 tells of a change once it is safe.
@@ -285,7 +304,7 @@ func (d *Dispatcher) retry(now Now, a *ask, slot uint32, nonce []byte, w *row, o
 		refuse(out, a.conn, a.seq, nonce, NotStored)
 		return
 	}
-	v.State, v.Due, v.Outcome = Pending, 0, nil
+	v.revives()
 	d.promise202(a, nonce, &v, out)
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -69,6 +70,16 @@ func (c *Combiner) Submit(in Input, sink Sink) bool {
 	}
 	c.lookAgain(sink, extra)
 	return ok
+}
+
+// Exclusive calls f while nobody else runs the dispatcher, and waits for that. It is for what is done once, before there is
+// anything to do.
+func (c *Combiner) Exclusive(f func(d *Dispatcher)) {
+	for !c.held.CompareAndSwap(false, true) {
+		runtime.Gosched()
+	}
+	defer c.held.Store(false)
+	f(c.d)
 }
 
 // Help runs what waits, unless somebody else is at it.

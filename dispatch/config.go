@@ -7,9 +7,9 @@ import (
 
 // Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
 type Config struct {
-	MaxTasks     int     // calls queued or with a worker
+	MaxTasks     int     // tasks in memory: queued, with a worker, or waiting for their time
 	ConnTasks    int     // of these, calls of one connection that are not answered
-	MaxSchedules int     // schedules that have not come due
+	MaxRuns      int     // of these, runs; the others are on the disk only
 	MaxNames     int     // different task names known at once
 	MaxBytes     int64   // bytes of options and nonces held, by capacity, if there is no Budget
 	Budget       *Budget // shared with whoever else holds bytes for peers; may be nil
@@ -22,6 +22,7 @@ type Config struct {
 	Durable   bool  // there is a store: without, no runs are taken
 	Window    int   // runs of one name and priority that wait in memory; the others are on the disk only
 	Near      int   // runs that wait for their time in memory
+	MaxRun    int   // bytes of a run's options, and of its result
 	MaxUnsafe int64 // bytes that are not durable yet, and of what waits for that
 	KeepBytes int64 // of finished runs that are kept
 	Usual     Policy
@@ -51,7 +52,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxTasks:     1_000_000,
 		ConnTasks:    100_000,
-		MaxSchedules: 1_000_000,
+		MaxRuns:      131_072,
 		MaxNames:     100_000,
 		MaxBytes:     1 << 30,
 		WorkerNames:  4096,
@@ -62,6 +63,7 @@ func DefaultConfig() Config {
 		Window:       4096,
 		Near:         65_536,
 		MaxUnsafe:    64 << 20,
+		MaxRun:       16 << 20,
 		KeepBytes:    16 << 30,
 		Usual:        DefaultPolicy(),
 	}
@@ -76,18 +78,18 @@ func (c Config) validate() error {
 		v    int64
 	}{
 		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
-		{"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
+		{"MaxRuns", int64(c.MaxRuns)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Burst", int64(c.Burst)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
-		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
+		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
 		if b.v < 1 {
 			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)
 		}
 	}
-	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<29 {
-		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, int64(1<<29))
+	if slots := int64(c.MaxTasks) + int64(c.MaxRuns); slots > 1<<29+1<<28 {
+		return fmt.Errorf("%w: MaxTasks and MaxRuns together are %d, and must be at most %d", ErrConfig, slots, int64(1<<29+1<<28))
 	}
 	if c.Losses > 255 {
 		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)

@@ -68,6 +68,44 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	d.doomed(now, k.id, k.pending(r), out)
 }
 
+// hold keeps a run that has a key from workers until it is durable: else a crash may forget one that a worker has seen, and
+// who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
+func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
+	if !d.onTimetable(r.Due) {
+		d.await(now, k, r, out)
+		return
+	}
+	slot, t, ok := d.remember(k, r)
+	if !ok {
+		d.await(now, k, r, out)
+		return
+	}
+	d.limitOf(now, slot, t)
+	t.state = scheduled
+	d.stats.Schedule++
+	d.names.all[t.name].scheduled++
+	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: k.id})
+}
+
+// held is a run that starts when a batch is safe.
+type held struct {
+	n    uint64
+	slot uint32
+	id   ID
+}
+
+// unhold starts what was held for batches that are safe now.
+func (d *Dispatcher) unhold(now Now, out *Batch) {
+	for q := &d.durable.held; q.len() > 0 && q.head().n <= d.durable.committed; {
+		h := *q.head()
+		q.pop()
+		t := d.tasks.at(h.slot)
+		if t.state == scheduled && t.with == 0 && d.runs[h.id] == h.slot && !d.draining {
+			d.start(now, h.slot, t, out)
+		}
+	}
+}
+
 // setStart has a run wait for its time.
 func (d *Dispatcher) setStart(now Now, slot uint32, t *task) {
 	t.state = scheduled

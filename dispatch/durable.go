@@ -16,6 +16,7 @@ type durable struct {
 	keys      map[[16]byte]liveKey
 	keyOrder  fifo[keyOrder] // by batch
 	keyDrain  fifo[keyOrder] // as drained
+	held      fifo[held]     // by batch
 	failed    bool
 	low       bool
 }
@@ -205,6 +206,7 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.keyOrder.pop()
 	}
 	d.drain()
+	d.unhold(now, out)
 	d.askLater(out)
 	d.lookAhead(now, out)
 }

@@ -30,7 +30,6 @@ type Reason uint8
 const (
 	_              Reason = iota
 	TooMany               // as many tasks wait as may
-	TooManyTime           // as many schedules wait as may
 	TooManyName           // as many different names are known as may be
 	NoMemory              // the budget of bytes is used up
 	Draining              // the server is about to end

@@ -98,6 +98,10 @@ func (d *Dispatcher) recordEnd(now Now, k *kept, o *Outcome, policy *Policy, out
 // runResult takes a worker's answer to a run that it holds.
 func (d *Dispatcher) runResult(now Now, slot uint32, t *task, body []byte, out *Batch) {
 	d.stats.Finished++
+	if len(body) > d.cfg.MaxRun {
+		d.attemptFailed(now, slot, t, tooLargeProblem, Never, out)
+		return
+	}
 	d.endRun(now, slot, t, Succeeded, body, out)
 }
 
@@ -230,6 +234,7 @@ func (d *Dispatcher) workerLost(now Now, slot uint32, t *task, out *Batch) bool 
 
 var (
 	workerLostProblem = []byte(`{"type":"urn:workman:problem:worker-lost","title":"Worker lost","detail":"the connection of the worker that had it ended before its answer"}`)
+	tooLargeProblem   = []byte(`{"type":"urn:workman:problem:result-too-large","title":"Result too large","detail":"the result has more bytes than can be stored of one run"}`)
 	timeoutProblem    = []byte(`{"type":"urn:workman:problem:timeout","title":"Attempt timed out","detail":"the worker did not answer within the attempt's timeout"}`)
 )
 

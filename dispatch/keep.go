@@ -37,6 +37,9 @@ func (d *Dispatcher) maySweep() bool {
 	return d.cfg.Durable && !d.durable.failed && !d.stopped && !k.loading && d.durable.committed >= k.ready
 }
 
+// unseen is after how many milliseconds is looked again, because what was not safe yet may not have been seen.
+const unseen = 1000
+
 // sweep looks for what is to be forgotten.
 func (d *Dispatcher) sweep(now Now, out *Batch) {
 	k := &d.keep
@@ -44,6 +47,9 @@ func (d *Dispatcher) sweep(now Now, out *Batch) {
 		return
 	}
 	k.loading, k.next = true, endless
+	if d.durable.committed < d.durable.batches {
+		k.next = now.Wall + unseen
+	}
 	d.ask(ask{kind: askExpired, from: []byte{}, limit: pageRows}, out)
 }
 

@@ -15,7 +15,7 @@ type keyOrder struct {
 // runOfKey accepts a run under an idempotency key, or attaches to the one that has it. Keys are those of a task: the same
 // key for another task is another.
 func (d *Dispatcher) runOfKey(now Now, s *submit, out *Batch) {
-	s.hash = hashOf(s.name, []byte{0}, s.Key)
+	s.hash = KeyHash(s.name, s.Key)
 	if k, ok := d.durable.keys[s.hash]; ok {
 		d.attachLive(now, s, k, out)
 		return

@@ -113,9 +113,6 @@ func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out
 	d.enqueue(now, slot, t, rank(s.Priority), out)
 }
 
-// MaxRun is how many bytes a run may take in the store.
-const MaxRun = 24 << 20
-
 // mayPromise says why no run can be accepted now; 0 if one can.
 func (d *Dispatcher) mayPromise() Reason {
 	switch q := &d.durable; {
@@ -136,7 +133,7 @@ func (d *Dispatcher) mayPromise() Reason {
 func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	why := d.mayPromise()
 	num := uint32(0)
-	if why == 0 && len(s.body) > MaxRun-MaxStrings {
+	if why == 0 && len(s.body) > d.cfg.MaxRun {
 		why = TooLarge
 	}
 	if why == 0 {
@@ -152,20 +149,26 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	n.refs++ // until it stands somewhere
 	stamp := d.stamp(now)
 	r := StoredRun{
-		Policy: s.policy(d.cfg.policy(s.name)), Created: now.Wall, Due: s.at, Deadline: s.Deadline, Rank: rank(s.Priority),
+		Policy: s.policy(d.cfg.policy(s.name)), Created: now.Wall, Deadline: s.Deadline, Rank: rank(s.Priority),
 		Name: n.text, Key: s.Key, Traceparent: s.Traceparent, Callback: s.Callback, Labels: s.Labels, Body: s.body,
 	}
 	id := newID(stamp, d.random.Uint64())
 	if len(s.Key) > 0 {
 		r.BodyHash = hashOf(s.body)
+		r.Due = now.Wall // see hold
 	}
-	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: s.at > now.Wall}
+	if s.at > now.Wall {
+		r.Due = s.at
+	}
+	k := stored{id: id, num: num, place: uint64(r.Rank)<<rankShift | stamp, due: r.Due > 0}
 	d.recordRun(&k, &r, s, out)
 	d.stats.Accepted++
 	state := Pending
-	if k.due {
+	if s.at > now.Wall {
 		state = Waiting
 		d.await(now, &k, &r, out)
+	} else if k.due {
+		d.hold(now, &k, &r, out)
 	} else {
 		d.line(now, &k, &r, out)
 	}
@@ -226,9 +229,14 @@ func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, atta
 	d.park(Effect{Kind: kind, To: s.from, Seq: s.seq, Nonce: s.nonce, Body: d.scratch}, out)
 }
 
+// roomForRuns tells whether another run may be in memory. Those that settle count too.
+func (d *Dispatcher) roomForRuns() bool {
+	return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns
+}
+
 // remember makes a run one in memory: a task in no list, with its bytes. It reports false if there is no room.
 func (d *Dispatcher) remember(k *stored, r *StoredRun) (uint32, *task, bool) {
-	if d.held() >= d.cfg.MaxTasks {
+	if !d.roomForRuns() {
 		return 0, nil, false
 	}
 	data, ok := d.bytes.put(r.Traceparent, r.Body)

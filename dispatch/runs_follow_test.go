@@ -241,7 +241,7 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 		status, _ = dispatch.DecodeStatus([]byte(v))
 	}
 	due := status.Due
-	if len(k.rows[run.id]) > 0 && run.r.Due > run.r.Created && status.Place == 0 && due == 0 {
+	if len(k.rows[run.id]) > 0 && run.r.Due > 0 && status.Place == 0 && due == 0 {
 		due = run.r.Due
 	}
 	switch {
@@ -253,6 +253,8 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 		return flawed("held", "another worker has run %s", run.id)
 	case string(e.Name) != run.name || string(e.Body) != string(run.r.Body):
 		return flawed("bytes", "run %s is another", run.id)
+	case len(run.r.Key) > 0 && len(k.rows[run.id]) == 0:
+		return flawed("early", "run %s has a key, and is handed out before it is durable", run.id)
 	case due > k.highest:
 		return flawed("early", "run %s is due at %d", run.id, due)
 	case p.hello && (ticket.Run != run.id || ticket.Attempt != status.Attempts+1 || ticket.Fence <= run.fence):
@@ -269,7 +271,7 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 // checkOrder wants runs of one task and priority to be handed out for the first time in the order in which they were asked
 // for, whether they waited in memory or on the disk.
 func (k *kept) checkOrder(run *promised, status dispatch.Status) *flaw {
-	first := func(r *promised) bool { return r.handed == 0 && !r.revived && r.r.Due <= r.r.Created }
+	first := func(r *promised) bool { return r.handed == 0 && !r.revived && r.r.Due == 0 }
 	if !first(run) {
 		return nil
 	}

@@ -117,7 +117,7 @@ func TestSimRunsMeets(t *testing.T) {
 			met[what] += n
 		}
 	}
-	rare := []string{"?", "Refused", "Overloaded", "TooManyTime", "TooManyName", "TooLarge", "Listed", "ListTasks", "Report",
+	rare := []string{"?", "Refused", "Overloaded", "TooManyName", "TooLarge", "Listed", "ListTasks", "Report",
 		"ListWorkerInfo", "ListRunStates"}
 	for _, what := range slices.Concat(kinds, effects, reasons, []string{"crash", "StoreLow"}) {
 		if met[what] < 5 && !slices.Contains(rare, what) {

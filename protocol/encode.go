@@ -88,12 +88,12 @@ func (o *opening) of(name []byte) []byte {
 // reply sends a JSON value to whoever asked.
 func reply(s *Session, e *dispatch.Effect, body []byte) {
 	if s.Tag&tagEndpoint != 0 {
-		own, isNew := cutMark(e.Nonce)
-		if own == nil && isNew {
-			sendMembers(s, nil, `"result":`, body)
+		if len(e.Nonce) > 0 && e.Nonce[0] == markNew {
+			own, _ := cutMark(e.Nonce)
+			sendMembers(s, own, `"result":`, body)
 			return
 		}
-		answer(s, own, body)
+		answer(s, e.Nonce, body)
 		return
 	}
 	s.Respond(e.Seq, Answer{Status: http.StatusOK, Type: jsonType, Body: body})

@@ -14,7 +14,6 @@ var refusals = [...]struct {
 	text   string
 }{
 	dispatch.TooMany:        {503, 1, "urn:workman:problem:queue-full", "as many tasks are waiting as the server may hold (--max-tasks); try again when workers have caught up"},
-	dispatch.TooManyTime:    {503, 60, "urn:workman:problem:schedule-full", "as many tasks are scheduled as the server may hold (--max-schedules); try again later"},
 	dispatch.TooManyName:    {503, 60, "urn:workman:problem:names-full", "as many different task names are in use as the server may hold (--max-names); use a known name or try again later"},
 	dispatch.NoMemory:       {503, 1, "urn:workman:problem:memory-full", "the waiting tasks fill the memory set aside for them (--max-bytes); try again when workers have caught up"},
 	dispatch.Draining:       {503, 5, "urn:workman:problem:draining", "the server is shutting down; try again in a moment, or elsewhere"},

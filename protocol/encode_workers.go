@@ -49,7 +49,7 @@ func encodeCancel(s *Session, e *dispatch.Effect) {
 
 // encodeFailed answers a call whose worker says that it failed.
 func encodeFailed(s *Session, e *dispatch.Effect) {
-	text := "the worker says that it failed: " + errorText(e.Body)
+	text := errorText(e.Body)
 	own, isNew := cutMark(e.Nonce)
 	if s.Tag&tagEndpoint != 0 && !isNew {
 		answer(s, own, append(AppendQuoted([]byte(`{"error":`), []byte("Failed: "+text)), '}'))
@@ -59,7 +59,7 @@ func encodeFailed(s *Session, e *dispatch.Effect) {
 	if len(e.Body) > 0 {
 		more = append([]byte(`"error":`), e.Body...)
 	}
-	fail(s, e, http.StatusBadGateway, ProblemTaskFailed, text, more, "")
+	fail(s, e, http.StatusBadGateway, ProblemTaskFailed, "the worker says that it failed: "+text, more, "")
 }
 
 // maxErrorText is how much of a worker's error stands in a text for people, in bytes.

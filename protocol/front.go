@@ -32,6 +32,8 @@ type Front struct {
 	Elsewhere func(s *Session, r *Request) bool
 	// Ready, if set, tells whether the server takes new work.
 	Ready func() bool
+	// Starting, if set, says how far a server is that does not take anything yet; empty: it does.
+	Starting func() string
 	// CheckCallback, if set, says what is wrong with the URL of a callback, for whoever sent it. Without it there are none.
 	CheckCallback func(url string) error
 	// Heartbeat is after how many seconds of silence the server pings a connection. Workers are told with Hello.

@@ -10,6 +10,9 @@ import (
 // Request answers one HTTP request, or makes an event of it.
 func (f *Front) Request(s *Session, r *Request) {
 	path := r.Path
+	if string(path) != "/healthz" && f.starting(s, r) {
+		return
+	}
 	switch {
 	case isList(path) || string(path) == "/tasks" && wantsDetail(r.Query):
 		f.page(s, r, "GET, HEAD, OPTIONS")
@@ -92,6 +95,20 @@ func wantsDetail(query []byte) bool {
 	return false
 }
 
+// starting refuses everything while the server is not there yet, and says how far it is.
+func (f *Front) starting(s *Session, r *Request) bool {
+	if f.Starting == nil {
+		return false
+	}
+	how := f.Starting()
+	if how == "" {
+		return false
+	}
+	s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 1\r\n"}, ProblemStarting,
+		"the server is starting, and takes nothing yet: "+how+"; try again in a moment")
+	return true
+}
+
 // health answers probes: whether the process lives, and whether it takes new work.
 func (f *Front) health(s *Session, r *Request, ok bool) {
 	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
@@ -141,11 +158,8 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 		}
 	}
 	asks := r.Terms || len(r.Query) > 0
-	if asks {
-		if bad := f.queried(r); bad != nil {
-			f.refuse(s, r, bad.status, bad.typ, bad.detail)
-			return
-		}
+	if asks && !f.queried(s, r) {
+		return
 	}
 	if len(f.events) > 0 && f.from != s.ID {
 		f.Flush()
@@ -232,6 +246,9 @@ func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) 
 
 // Upgrade accepts WebSockets on the two paths that have one.
 func (f *Front) Upgrade(s *Session, r *Request) bool {
+	if f.starting(s, r) {
+		return false
+	}
 	switch string(r.Path) {
 	case "/websocket":
 		s.Tag = tagProducer

@@ -37,30 +37,34 @@ func (f *Front) run(s *Session, r *Request, id []byte) {
 		}
 		return
 	}
-	wait := int64(-1)
-	if len(r.Query) > 0 {
-		f.asked.reset()
-		bad := f.asked.readQuery(r.Query, func(name, value []byte) *refusal {
-			switch {
-			case string(name) != "wait":
-				return wrongTerm(quoteCapped(name) + " is no parameter of this request; there is wait")
-			case wait >= 0:
-				return wrongTerm("wait is given twice")
-			case !parseDuration(value, &wait):
-				return wrongTerm(quoteCapped(value) + " is no value for wait: want " + wantDuration)
-			}
-			return nil
-		})
-		if bad != nil {
-			f.refuse(s, r, bad.status, bad.typ, bad.detail)
-			return
-		}
+	wait, bad := f.waitParameter(r.Query)
+	if bad != nil {
+		f.refuse(s, r, bad.status, bad.typ, bad.detail)
+		return
 	}
 	var n note
 	for _, field := range r.Header.PeekAll("If-None-Match") {
 		n.expect(field)
 	}
-	f.askRun(s, r, dispatch.ReadRun, id, max(wait, 0), n)
+	f.askRun(s, r, dispatch.ReadRun, id, wait, n)
+}
+
+// waitParameter is the only one there may be when a run is shown, in milliseconds; 0 if it is not there.
+func (f *Front) waitParameter(query []byte) (int64, *refusal) {
+	wait := int64(-1)
+	f.asked.reset()
+	bad := f.asked.readQuery(query, func(name, value []byte) *refusal {
+		switch {
+		case string(name) != "wait":
+			return wrongTerm(quoteCapped(name) + " is no parameter of this request; there is wait")
+		case wait >= 0:
+			return wrongTerm("wait is given twice")
+		case !parseDuration(value, &wait):
+			return wrongTerm(quoteCapped(value) + " is no value for wait: want " + wantDuration)
+		}
+		return nil
+	})
+	return max(wait, 0), bad
 }
 
 // noQuery refuses parameters where there are none.

@@ -7,19 +7,22 @@ import (
 	"workman/dispatch"
 )
 
-// queried reads the terms of an HTTP request, from its query and its header, into f.asked.
-func (f *Front) queried(r *Request) *refusal {
+// queried reads the terms of an HTTP request, from its query and its header, into f.asked. It answers what is wrong with
+// them, and reports false then.
+func (f *Front) queried(s *Session, r *Request) bool {
 	a := &f.asked
 	a.reset()
-	if bad := a.readQuery(r.Query, a.parameter); bad != nil {
-		return bad
+	bad := a.readQuery(r.Query, a.parameter)
+	if bad == nil && r.Terms {
+		bad = f.headed(r)
 	}
-	if r.Terms {
-		if bad := f.headed(r); bad != nil {
-			return bad
-		}
+	if bad == nil {
+		bad = f.checkCallback()
 	}
-	return f.checkCallback()
+	if bad != nil {
+		f.refuse(s, r, bad.status, bad.typ, bad.detail)
+	}
+	return bad == nil
 }
 
 // headed reads the terms of its header.

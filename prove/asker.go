@@ -3,8 +3,11 @@ package prove
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,29 +22,32 @@ type asker struct {
 	rand   *rand.Rand
 	pace   pace
 
-	mu    sync.Mutex
-	open  map[int]asked // by number, which is the nonce
-	again []Order       // to be sent again: refused, or with a key and unanswered
+	mu        sync.Mutex
+	open      map[int]asked // by number, which is the nonce
+	again     []Order       // to be sent again: refused, or with a key and unanswered
+	notBefore time.Time     // when
 }
 
 // asked is a request that is under way.
 type asked struct {
-	order Order
-	mark  int
-	at    time.Time // zero: its latency does not count
+	order  Order
+	mark   int
+	at     time.Time // zero: its latency does not count
+	cancel bool      // of the run that it became
 }
 
 // message is a request, as it is sent.
 type message struct {
 	Action  string          `json:"action"`
 	When    string          `json:"when,omitempty"`
-	Name    string          `json:"name"`
-	Options json.RawMessage `json:"options"`
+	Name    string          `json:"name,omitempty"`
+	Options json.RawMessage `json:"options,omitempty"`
 	Nonce   int             `json:"nonce"`
 	Durable bool            `json:"durable,omitempty"`
 	Wait    string          `json:"wait,omitempty"`
 	Key     string          `json:"key,omitempty"`
-	Backoff string          `json:"backoff"`
+	Backoff string          `json:"backoff,omitempty"`
+	ID      string          `json:"id,omitempty"` // of a run
 }
 
 func newMessage(o Order) message {
@@ -99,16 +105,27 @@ func (p *asker) run(ctx, load context.Context) {
 			continue
 		}
 		retry.reset()
-		done := p.session(k, load, release)
+		done := p.session(ctx, load, k, release)
 		p.leftovers()
 		if done {
 			return
 		}
 	}
+	p.giveUp(context.Cause(ctx))
+}
+
+// giveUp ends what was begun. If the reason is that the server is silent, it is blamed.
+func (p *asker) giveUp(why error) {
+	for _, o := range p.again {
+		p.book.Unanswered()
+		if errors.Is(why, errSilent) {
+			p.book.Fault(Broken, "request %d was not answered, or refused all the time, though it was sent again and again", o.Number)
+		}
+	}
 }
 
 // session uses one connection. It returns whether all is done.
-func (p *asker) session(k *socket, load context.Context, release func()) (done bool) {
+func (p *asker) session(ctx, load context.Context, k *socket, release func()) (done bool) {
 	lost, cancel := context.WithCancelCause(context.Background())
 	reader := make(chan struct{})
 	go func() {
@@ -132,7 +149,10 @@ func (p *asker) session(k *socket, load context.Context, release func()) (done b
 		done = p.idle()
 		sleep(lost, 5*time.Millisecond)
 	}
-	if lost.Err() != nil {
+	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		p.book.BrokenIn(k.life, "requests over a WebSocket were not answered in time: %v", p.numbers())
+	case lost.Err() != nil && ctx.Err() == nil:
 		p.book.BrokenIn(k.life, "a producer's WebSocket was closed: %v", context.Cause(lost))
 	}
 	unwatch()
@@ -159,7 +179,11 @@ func (p *asker) send(k *socket) error {
 func (p *asker) resend(k *socket) error {
 	p.mu.Lock()
 	orders := p.again
-	p.again = nil
+	if now := time.Now(); now.Before(p.notBefore) {
+		orders = nil
+	} else {
+		p.again, p.notBefore = nil, now.Add(maxBackoff)
+	}
 	p.mu.Unlock()
 	for _, o := range orders {
 		if err := p.ask(k, o, false); err != nil {
@@ -178,6 +202,13 @@ func (p *asker) ask(k *socket, o Order, first bool) error {
 	p.open[o.Number] = a
 	p.mu.Unlock()
 	return k.say(newMessage(o))
+}
+
+// numbers are the requests that are not answered.
+func (p *asker) numbers() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.open))
 }
 
 // idle reports whether all that was sent is answered.
@@ -206,12 +237,16 @@ func (p *asker) hear(k *socket) error {
 			p.book.Fault(Broken, "a producer was answered with nonce %d, which it had not asked for or had an answer to", *r.Nonce)
 			continue
 		}
-		p.judge(a, r)
+		if a.cancel {
+			p.judgeCancel(a, r)
+		} else {
+			p.judge(k, a, r)
+		}
 	}
 }
 
 // judge tells the book of an answer.
-func (p *asker) judge(a asked, r reply) {
+func (p *asker) judge(k *socket, a asked, r reply) {
 	got, ok := r.answer(a.order)
 	switch {
 	case !ok:
@@ -227,6 +262,33 @@ func (p *asker) judge(a asked, r reply) {
 			took = time.Since(a.at)
 		}
 		p.book.promised(a.order, got, a.mark, took)
+		if a.order.Cancel && got.id != "" {
+			p.cancel(k, a.order, got.id)
+		}
+	}
+}
+
+// cancel asks for the end of a run, under the nonce that has just come back. An error in sending is seen by whoever reads.
+func (p *asker) cancel(k *socket, o Order, id string) {
+	p.book.Cancel(o.Number)
+	p.mu.Lock()
+	p.open[o.Number] = asked{order: o, mark: p.book.Mark(), cancel: true}
+	p.mu.Unlock()
+	_ = k.say(message{Action: "CancelRun", ID: id, Nonce: o.Number})
+}
+
+// judgeCancel tells the book of the answer: the run's document, or that it has finished.
+func (p *asker) judgeCancel(a asked, r reply) {
+	switch {
+	case r.Run != nil:
+		p.book.Read(a.order.Number, a.mark, *r.Run)
+	case r.Error != nil && r.Error.Status == http.StatusConflict:
+	case r.Error != nil && r.Error.Status == http.StatusNotFound:
+		p.book.Missing(a.order.Number, r.Error.Detail)
+	case r.Error != nil && r.Error.Status == http.StatusServiceUnavailable:
+		p.book.Refused()
+	default:
+		p.book.Fault(Broken, "CancelRun of request %d was answered with result %.200q, error %+v", a.order.Number, r.Result, r.Error)
 	}
 }
 
@@ -235,9 +297,11 @@ func (p *asker) leftovers() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, a := range p.open {
-		if a.order.Key != "" {
+		switch {
+		case a.cancel: // whether it was is seen when the run is read
+		case a.order.Key != "":
 			p.again = append(p.again, a.order)
-		} else {
+		default:
 			p.book.Unanswered()
 		}
 	}

@@ -63,7 +63,7 @@ type Order struct {
 	Work   time.Duration // what it costs a worker
 	Fail   int           // attempts that workers let fail
 	Wait   bool          // the producer waits for the result
-	Cancel bool          // it thinks better of it at once, if it speaks HTTP
+	Cancel bool          // the producer thinks better of it at once
 }
 
 // Session is a worker's connection.
@@ -175,7 +175,7 @@ func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool
 		return false
 	}
 	if e.id != "" && e.id != id {
-		b.faults.blame(Doubled, "request %d (key %q) is run %s, and also run %s", number, e.asked.Key, e.id, id)
+		b.faults.blame(Doubled, "request %d (key %q) %s, and acknowledged as run %s", number, e.asked.Key, e.became(), id)
 		return false
 	}
 	if !e.promised {
@@ -186,6 +186,14 @@ func (b *Book) Acknowledge(number int, id string, took time.Duration) (same bool
 		}
 	}
 	return true
+}
+
+// became says which run a request is, and who knows of it.
+func (e *entry) became() string {
+	if e.promised {
+		return "was acknowledged as run " + e.id
+	}
+	return "was given to a worker, before anybody had a promise, as run " + e.id
 }
 
 // find is a request by its number; a server that makes one up is blamed.

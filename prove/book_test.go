@@ -84,6 +84,12 @@ var wrongs = []struct {
 		d.read("succeeded", h)
 	}},
 	{"it had succeeded, and is cancelled", prove.Undone, func(d *desk) { d.done(); d.Cancel(d.order.Number); d.read("cancelled", nil) }},
+	{"it was cancelled, and has expired", prove.Undone, func(d *desk) {
+		d.ack("a")
+		d.Cancel(d.order.Number)
+		d.read("cancelled", nil)
+		d.read("expired", nil)
+	}},
 	{"a key is sent again, and is another run", prove.Doubled, func(d *desk) { d.ack("a"); d.ack("b") }},
 	{"a worker gets the request as another run", prove.Doubled, func(d *desk) { d.ack("b"); d.take(d.worker(), 1) }},
 	{"two workers get it as two runs, and nobody was promised any", prove.Doubled, func(d *desk) {
@@ -112,6 +118,13 @@ var wrongs = []struct {
 		d.read("succeeded", h)
 	}},
 	{"a result is of a worker that never sent one", prove.Wrong, func(d *desk) { d.ack("a"); d.read("succeeded", d.take(d.worker(), 1)) }},
+	{"a result has changed on its way", prove.Wrong, func(d *desk) {
+		d.ack("a")
+		h := d.take(d.worker(), 1)
+		d.Send(h)
+		result := fmt.Appendf(nil, `{"order":%d,"hand":%d}`, d.order.Number+1, h.Number)
+		d.Read(d.order.Number, d.Mark(), prove.Document{ID: "a", State: "succeeded", Result: result})
+	}},
 	{"a result is missing", prove.Wrong, func(d *desk) { d.ack("a"); d.read("succeeded", nil) }},
 	{"a document is of another run", prove.Wrong, func(d *desk) { d.ack("b"); d.read("pending", nil) }},
 	{"a task is nobody's", prove.Wrong, func(d *desk) { d.Take(d.worker(), prove.Task{Number: 99}, d.now) }},
@@ -172,6 +185,7 @@ var rights = []struct {
 	{"a worker of the old protocol knows no fence", func(d *desk) { d.take(d.worker(), 0); d.restart(); d.take(d.worker(), 0) }},
 	{"it is cancelled, as asked", func(d *desk) { d.ack("a"); d.Cancel(d.order.Number); d.read("cancelled", nil) }},
 	{"a connection ends with its server", func(d *desk) { life := d.Life(); d.Crash(); d.BrokenIn(life, "EOF") }},
+	{"a connection ends while no server is up", func(d *desk) { d.Crash(); d.BrokenIn(d.Life(), "EOF") }},
 	{"or its server has ended before that is noticed", func(d *desk) { life := d.Life(); d.restart(); d.BrokenIn(life, "EOF") }},
 	{"an unfinished run, of which nothing was promised", func(d *desk) { d.Unanswered(); d.Close() }},
 }

@@ -84,7 +84,7 @@ func (b *Book) judgeRun(e *entry, t Task) {
 		e.id = t.Run // nobody was promised it, but from now on it is the one
 	case !e.foreignRun:
 		e.foreignRun = true
-		b.faults.blame(Doubled, "request %d (key %q) is run %s, and a worker was given it as run %s", t.Number, e.asked.Key, e.id, t.Run)
+		b.faults.blame(Doubled, "request %d (key %q) %s, and a worker was given it as run %s", t.Number, e.asked.Key, e.became(), t.Run)
 	}
 }
 

@@ -81,14 +81,15 @@ func (c *caller) exchange(ctx context.Context, method, path, body string, header
 // submit sends an order, and reads what came of it.
 func (c *caller) submit(ctx context.Context, o Order) (answer, error) {
 	path := "/task/" + o.task()
-	prefer := "respond-async"
-	if !o.Due.IsZero() {
+	headers := []string{"Content-Type", "application/json"}
+	switch {
+	case !o.Due.IsZero():
 		path = "/schedule/" + o.when() + "/" + o.task()
+	case o.Wait:
+		headers = append(headers, "Prefer", fmt.Sprintf("wait=%d", int(waitFor.Seconds())))
+	default:
+		headers = append(headers, "Prefer", "respond-async")
 	}
-	if o.Wait {
-		prefer = fmt.Sprintf("wait=%d", int(waitFor.Seconds()))
-	}
-	headers := []string{"Content-Type", "application/json", "Prefer", prefer}
 	if o.Key != "" {
 		headers = append(headers, "Idempotency-Key", `"`+o.Key+`"`)
 	}
@@ -98,7 +99,7 @@ func (c *caller) submit(ctx context.Context, o Order) (answer, error) {
 	}
 	a, ok := got.answer(o)
 	if !ok {
-		c.book.Fault(Broken, "POST %s (Prefer: %s) was answered with %s", path, prefer, got)
+		c.book.Fault(Broken, "POST %s with the headers %q was answered with %s", path, headers, got)
 	}
 	return a, nil
 }
@@ -181,10 +182,10 @@ func (c *caller) list(ctx context.Context, k Known) error {
 	var page struct {
 		Runs []Document `json:"runs"`
 	}
-	switch {
-	case got.status == http.StatusServiceUnavailable:
+	if got.status == http.StatusServiceUnavailable {
 		return errBusy
-	case got.status != http.StatusOK || json.Unmarshal(got.body, &page) != nil:
+	}
+	if ok := got.status == http.StatusOK && json.Unmarshal(got.body, &page) == nil; !ok {
 		c.book.Fault(Broken, "GET %s was answered with %s", path, got)
 		return nil
 	}

@@ -4,28 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"time"
 )
 
 // Config says what to prove and how long.
 type Config struct {
-	Binary string        // path of the workman to prove
-	Dir    string        // a folder for the server's data and its log; made if there is none, refused if anything is in it
+	Binary string // path of the workman to prove
+	// Dir is a folder for the server's data and its log; made if there is none, refused if anything is in it. If it is empty
+	// a new one is made under the working directory, and removed again if all is well.
+	Dir    string
 	For    time.Duration // how long there is load, recoveries not counted; 0: a minute
 	Kills  int           // of the server, spread over For; 0: one every two seconds
-	Seed   uint64        // of what to ask for and when to kill
+	Seed   uint64        // of what to ask for and when to kill; 0: any, which the report names
 	Rate   int           // requests a second; 0: 300
 	Settle time.Duration // how long all that was promised may take to finish after the load; 0: a minute
 	Flags  []string      // more flags for the server
-	// Progress gets a bar while Run lasts; nil: none.
+	// Progress is a terminal, which gets a bar while Run lasts; nil: none.
 	Progress io.Writer
+
+	temporary bool // Dir was made up
 }
 
 const (
 	minFor  = time.Second
-	maxFor  = 24 * time.Hour
-	maxRuns = 10_000_000 // requests of one Run: the book has about 500 bytes for each
+	maxFor  = 12 * time.Hour // runs are kept for a day
+	maxRuns = 10_000_000     // requests of one Run: the book has about 500 bytes for each
 	// minBetween is the shortest time between kills on average: below it nothing would be done.
 	minBetween = 200 * time.Millisecond
 )
@@ -43,6 +49,9 @@ func (c *Config) validate() error {
 	}
 	if c.Settle == 0 {
 		c.Settle = time.Minute
+	}
+	for c.Seed == 0 {
+		c.Seed = rand.Uint64()
 	}
 	switch {
 	case c.For < minFor || c.For > maxFor:
@@ -65,6 +74,16 @@ var ErrNotEmpty = errors.New("prove: the folder is not empty")
 
 // folder makes the folder, or sees that it is empty.
 func (c *Config) folder() error {
+	if c.Dir == "" {
+		made, err := os.MkdirTemp(".", "workman-prove-")
+		if err != nil {
+			return fmt.Errorf("make a folder to prove in: %w", err)
+		}
+		if made, err = filepath.Abs(made); err != nil {
+			return fmt.Errorf("make a folder to prove in: %w", err)
+		}
+		c.Dir, c.temporary = made, true
+	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder to prove in: %w", err)
 	}

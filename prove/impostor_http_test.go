@@ -94,32 +94,42 @@ func (i *impostor) find(w http.ResponseWriter, q *http.Request) *run {
 
 func (i *impostor) get(w http.ResponseWriter, q *http.Request) {
 	if r := i.find(w, q); r != nil {
+		w.Header().Set("Connection", "close") // as the server does with all that is not the path of a task
 		d, _ := time.ParseDuration(q.FormValue("wait"))
 		reply(w, 200, i.wait(r, d).document())
 	}
 }
 
 func (i *impostor) cancel(w http.ResponseWriter, q *http.Request) {
-	r := i.find(w, q)
-	if r == nil {
+	now, status := i.end(q.PathValue("id"))
+	if status != 202 {
+		reply(w, status, refusal("oops", status, ""))
 		return
 	}
+	reply(w, 202, now.document())
+}
+
+// end cancels a run, and returns a copy with an HTTP status.
+func (i *impostor) end(id string) (now run, status int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	switch r.State {
-	case "succeeded", "cancelled":
-		reply(w, 409, refusal("finished", 409, ""))
-		return
-	case "running":
+	r := i.runs[id]
+	switch {
+	case r == nil:
+		return now, 404
+	case r.finished():
+		return *r, 409
+	case r.State == "running":
 		r.CancelAsked = true
 		r.holder.askCancel(r)
 	default:
 		i.set(r, "cancelled")
 	}
-	reply(w, 202, r.document())
+	return *r, 202
 }
 
 func (i *impostor) list(w http.ResponseWriter, q *http.Request) {
+	w.Header().Set("Connection", "close")
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	runs := []map[string]any{}

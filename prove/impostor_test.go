@@ -91,9 +91,7 @@ func (i *impostor) recover(dir string) error {
 		order = append(order, r.ID)
 		i.runs[r.ID] = &r
 	}
-	if i.flaw == "unfence" {
-		i.epoch = 0
-	}
+
 	i.write(&run{})
 	slices.Sort(order)
 	i.flawed = 7 * int(i.epoch) // not the same ones at each start

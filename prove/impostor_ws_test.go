@@ -22,9 +22,9 @@ type laborer struct {
 }
 
 type request struct {
-	Action, When, Name, Wait, Key, Nonce string
-	Version                              int
-	Options, Result                      json.RawMessage
+	Action, When, Name, Wait, Key, Nonce, ID string
+	Version                                  int
+	Options, Result                          json.RawMessage
 }
 
 // serve reads messages until the connection ends.
@@ -58,8 +58,23 @@ func (i *impostor) producer(w http.ResponseWriter, q *http.Request) {
 		if err := json.Unmarshal(text, &m); err != nil {
 			return
 		}
+		if m.Action == "CancelRun" {
+			now, status := i.end(m.ID)
+			answer := map[string]any{"nonce": m.Nonce, "run": now.document()}
+			if status != 202 {
+				answer = map[string]any{"nonce": m.Nonce, "error": refusal("oops", status, "")}
+			}
+			writing.Lock()
+			defer writing.Unlock()
+			say(c, answer)
+			return
+		}
 		due, _ := time.Parse(time.RFC3339, m.When)
 		r := i.submit(m.Name, m.Key, m.Options, due)
+
+		if i.flaw == "silent" && m.Nonce%20 == 0 {
+			return
+		}
 		go func() {
 			d, _ := time.ParseDuration(m.Wait)
 			now := i.wait(r, d)
@@ -137,7 +152,11 @@ func (l *laborer) give(r *run) {
 	l.hands[nonce] = r
 	m := map[string]any{"name": r.Task, "options": r.Options, "nonce": nonce}
 	if l.hello {
-		m["run"], m["attempt"], m["fence"] = r.ID, 1, i.epoch<<32|i.hands
+		fence := i.epoch<<32 | i.hands
+		if i.flaw == "unfence" {
+			fence = 1<<62 - fence
+		}
+		m["run"], m["attempt"], m["fence"] = r.ID, 1, fence
 	}
 	r.holder = l
 	say(l.conn, m)

@@ -42,6 +42,8 @@ func (p *plan) aim(ctx context.Context, begun <-chan struct{}) {
 	if p.rand.IntN(2) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // nothing is sent if the server answers nothing
+	defer cancel()
 	select {
 	case <-begun:
 		sleep(ctx, time.Duration(p.rand.Int64N(int64(2*time.Millisecond))))

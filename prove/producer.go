@@ -77,6 +77,9 @@ func (p *httpProducer) submit(ctx context.Context, o Order) {
 		}
 		if !again.wait(ctx) {
 			book.Unanswered()
+			if errors.Is(context.Cause(ctx), errSilent) {
+				book.Fault(Broken, "request %d was not answered, or refused all the time, though it was sent again and again: %v", o.Number, err)
+			}
 			return
 		}
 	}

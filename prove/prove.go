@@ -2,6 +2,8 @@ package prove
 
 import (
 	"context"
+	"errors"
+	"os"
 	"sync"
 	"time"
 )
@@ -30,8 +32,17 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	err = s.prove(ctx, c)
 	r := book.Report()
 	r.Seed, r.Dir, r.Took = c.Seed, c.Dir, time.Since(began)
+	if err != nil {
+		r.Stopped = err.Error()
+	}
+	if c.temporary && r.Good() {
+		err = os.RemoveAll(c.Dir)
+	}
 	return r, err
 }
+
+// errSilent is why producers give up.
+var errSilent = errors.New("the server did not answer in time")
 
 // prove kills the server under load, then waits, kills it once more, and asks for every run.
 func (s *server) prove(ctx context.Context, c Config) error {
@@ -39,12 +50,14 @@ func (s *server) prove(ctx context.Context, c Config) error {
 	load, quiet := context.WithCancel(ctx)
 	progress := newProgress(c, s.book)
 	defer progress.close()
-	producers, workers := s.producers(ctx, load, c), s.workers(ctx, load, c)
+	asking, giveUp := context.WithCancelCause(ctx)
+	producers, workers := s.producers(asking, load, c), s.workers(ctx, load, c)
 	defer func() {
 		s.fail(nil) // first the clients: a server that ends before them would be blamed
 		producers.Wait()
 		workers.Wait()
 		quiet()
+		giveUp(nil)
 		s.stop()
 	}()
 
@@ -53,7 +66,9 @@ func (s *server) prove(ctx context.Context, c Config) error {
 	}
 	progress.phase("waiting for all to finish")
 	quiet()
+	late := time.AfterFunc(c.Settle, func() { giveUp(errSilent) })
 	producers.Wait()
+	late.Stop()
 	if err := s.settle(ctx, c.Settle); err != nil {
 		return err
 	}

@@ -2,9 +2,11 @@ package prove_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +51,7 @@ func TestHonest(t *testing.T) {
 // TestFlaws: each flaw of a server is found, and given its name.
 func TestFlaws(t *testing.T) {
 	for flaw, kind := range map[string]prove.Kind{"lose": prove.Lost, "undo": prove.Undone, "double": prove.Doubled,
-		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong, "broken": prove.Broken} {
+		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong, "broken": prove.Broken, "silent": prove.Broken} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
 			r := against(t, flaw, 4)
@@ -63,8 +65,64 @@ func TestFlaws(t *testing.T) {
 // TestEnds: a server that ends by itself is an error, with its last words.
 func TestEnds(t *testing.T) {
 	r, err := prove.Run(t.Context(), prove.Config{Binary: "/bin/ls", Dir: t.TempDir(), For: time.Second, Kills: 1})
-	if !errors.Is(err, prove.ErrEnded) || !strings.Contains(err.Error(), "option") || r.Good() {
-		t.Errorf("proving ls: %v", err)
+	if !errors.Is(err, prove.ErrEnded) || !strings.Contains(err.Error(), "option") || r.Good() || !strings.Contains(r.Table(), "before its time") {
+		t.Errorf("proving ls: %v\n%s", err, r.Table())
+	}
+}
+
+// TestInterrupted: whoever loses patience gets what was found so far, and no process stays.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	bar := writer(func(text string) {
+		if strings.Contains(text, "under load") {
+			cancel()
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := prove.Run(ctx, prove.Config{Binary: self, Dir: t.TempDir(), For: 10 * time.Second, Kills: 40, Seed: 1, Progress: bar})
+	if !errors.Is(err, context.Canceled) || r.Kills == 0 || r.Kills > 20 || len(r.Faults) > 0 || r.Good() {
+		t.Errorf("after an interruption: %v\n%s", err, r.Table())
+	}
+}
+
+// writer is a function as an io.Writer.
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) { w(string(p)); return len(p), nil }
+
+// TestOwnFolder: without a folder it makes one, and removes it when all is well.
+func TestOwnFolder(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	r, err := prove.Run(t.Context(), prove.Config{Binary: self, For: time.Second, Kills: 1})
+	if err != nil || !r.Good() || r.Seed == 0 || !strings.HasPrefix(filepath.Base(r.Dir), "workman-prove-") {
+		t.Fatalf("%v\n%s", err, r.Table())
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left", err, left)
+	}
+}
+
+// TestDocs: docs/prove.md explains each line of the table.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/prove.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^([a-z]+( [a-z]+)*) +\d`).FindAllStringSubmatch(prove.Report{}.Table(), -1)
+	if len(lines) != 6+len(prove.Kinds)+4 {
+		t.Errorf("the table has the lines %q", lines)
+	}
+	for _, line := range lines {
+		if !strings.Contains(string(page), "| "+line[1]+" |") {
+			t.Errorf("docs/prove.md does not explain %q", line[1])
+		}
 	}
 }
 

@@ -13,15 +13,16 @@ type Report struct {
 	Seed       uint64
 	Dir        string // with the server's data and its log
 	Took       time.Duration
-	Kills      int // of the server
-	Cuts       int // of workers' connections, with work in hand or not
-	Sent       int // requests
-	Unanswered int // of them: the server died before it answered, and nothing was promised
-	Refused    int // 503, tried again
-	Accepted   int // of them: acknowledged with an id
-	Keyed      int // of these: with a key
-	Repeated   int // times that such a key was sent again later
-	Scheduled  int // of these: for a time
+	Stopped    string // why it ended before its time; empty: it did not
+	Kills      int    // of the server
+	Cuts       int    // of workers' connections, with work in hand or not
+	Sent       int    // requests
+	Unanswered int    // of them: the server died before it answered, and nothing was promised
+	Refused    int    // 503, tried again
+	Accepted   int    // of them: acknowledged with an id
+	Keyed      int    // of these: with a key
+	Repeated   int    // times that such a key was sent again later
+	Scheduled  int    // of these: for a time
 	Succeeded  int
 	Cancelled  int
 	Twice      int // runs that were handed out more than once, as they may be after a crash
@@ -34,8 +35,8 @@ type Report struct {
 	Recovery   Times    // from the start of a process until it is ready
 }
 
-// Good reports whether there was no fault, and something to find one in.
-func (r Report) Good() bool { return len(r.Faults) == 0 && r.Accepted > 0 }
+// Good reports whether there was no fault, all was looked at, and there was something to find a fault in.
+func (r Report) Good() bool { return len(r.Faults) == 0 && r.Stopped == "" && r.Accepted > 0 }
 
 // Report sums up what the book has.
 func (b *Book) Report() Report {
@@ -117,10 +118,12 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(
 // verdict is the last line.
 func (r Report) verdict() string {
 	switch {
+	case len(r.Faults) > 0:
+		return fmt.Sprintf("NOT PROVED: the server did wrong; its data and its log are in %s, and seed %d plans the same again", r.Dir, r.Seed)
+	case r.Stopped != "":
+		return "NOT PROVED: it ended before its time, and not every run was asked for: " + r.Stopped
 	case r.Accepted == 0:
 		return "NOT PROVED: the server has accepted nothing"
-	case !r.Good():
-		return fmt.Sprintf("NOT PROVED: the server did wrong; its data and its log are in %s, and seed %d plans the same again", r.Dir, r.Seed)
 	}
 	return fmt.Sprintf("nothing that was acknowledged is lost: all %d runs ended, and read as they were told", r.Accepted)
 }

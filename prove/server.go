@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,6 +22,9 @@ const maxRecovery = time.Minute
 
 // ErrEnded is returned when a server ends by itself, or does not become ready.
 var ErrEnded = errors.New("prove: the server cannot be used")
+
+// errNoError is how a process ends that has nothing to complain of.
+var errNoError = errors.New("exit status 0")
 
 // server starts and kills processes of workman, one after the other, on one folder and one port.
 type server struct {
@@ -37,13 +42,9 @@ type server struct {
 
 // newServer finds a free port. Nothing is started yet.
 func newServer(c Config, b *Book) (*server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err = errors.Join(err, l.Close()); err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
+		return nil, err
 	}
 	log, err := os.Create(filepath.Join(c.Dir, "server.log"))
 	if err != nil {
@@ -51,6 +52,19 @@ func newServer(c Config, b *Book) (*server, error) {
 	}
 	args := append([]string{"--data", filepath.Join(c.Dir, "data"), "--host", "localhost", "--port", port}, c.Flags...)
 	return &server{binary: c.Binary, args: args, log: log, addr: "127.0.0.1:" + port, book: b}, nil
+}
+
+// freePort finds one that nobody listens on, and that no client gets for its own end while the server is dead: systems
+// take those from 32768 or 49152 on.
+func freePort() (port string, err error) {
+	for range 100 {
+		port = strconv.Itoa(10_000 + rand.IntN(20_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "localhost:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
 }
 
 // start starts a process. If it ends by itself, fail is told.
@@ -66,8 +80,11 @@ func (s *server) start() error {
 	s.process, s.ended, s.killed = p.Process, ended, killed
 	go func() {
 		err := p.Wait()
+		if err == nil {
+			err = errNoError
+		}
 		if !killed.Load() {
-			s.fail(fmt.Errorf("%w: it ended by itself (%v); the last it said is: %s", ErrEnded, err, s.lastWords()))
+			s.fail(fmt.Errorf("%w: it ended by itself (%w); the last it said is: %s", ErrEnded, err, s.lastWords()))
 		}
 		close(ended)
 	}()

@@ -46,7 +46,9 @@ func (s *Submitter) Begin() {}
 
 // Deliver packs the effects: every connection is on some loop.
 func (s *Submitter) Deliver(b *dispatch.Batch) {
-	s.tasks.keep(b)
+	if concernsKeeper(b) {
+		s.tasks.keep(b)
+	}
 	for i := range b.Effects {
 		s.courier.add(&b.Effects[i])
 	}

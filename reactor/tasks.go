@@ -16,6 +16,8 @@ type Tasks struct {
 	timer    *timer
 	fault    func(what string, p any, stack string)
 	draining atomic.Bool
+	starting atomic.Pointer[string] // how far it is; nil: it is there
+	callback func(url string) error
 	panics   atomic.Uint64
 }
 
@@ -32,12 +34,28 @@ func NewTasks(combiner *dispatch.Combiner, clock func() dispatch.Now, fault func
 // slices of its Loads may be kept.
 type Keeper interface{ Keep(b *dispatch.Batch) }
 
-// KeepWith says who keeps. It is called at most once, before Start and before connections can come; without it nothing is
-// kept.
+// KeepWith says who keeps; without it nothing is kept. It is called at most once, by whoever holds the dispatcher
+// (Combiner.Exclusive), or before connections can come.
 func (t *Tasks) KeepWith(k Keeper) { t.keeper = k }
 
+// Starting has everything refused, with how far the server is; an empty how ends that.
+func (t *Tasks) Starting(how string) {
+	if how == "" {
+		t.starting.Store(nil)
+	} else {
+		t.starting.Store(&how)
+	}
+}
+
+// CheckCallbacks says who knows whether a callback's URL may be called. It is called before connections can come; without it
+// there are no callbacks.
+func (t *Tasks) CheckCallbacks(check func(url string) error) { t.callback = check }
+
+// concernsKeeper tells whether a batch has something to keep or to look up. Most have not.
+func concernsKeeper(b *dispatch.Batch) bool { return len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 }
+
 func (t *Tasks) keep(b *dispatch.Batch) {
-	if len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 && t.keeper != nil {
+	if t.keeper != nil {
 		t.keeper.Keep(b)
 	}
 }
@@ -48,6 +66,13 @@ func (t *Tasks) Serve(l *Loop) Service {
 	e.Front = protocol.NewFront(e.submit)
 	e.Elsewhere = l.Move
 	e.Ready = func() bool { return !t.draining.Load() }
+	e.Starting = func() string {
+		if how := t.starting.Load(); how != nil {
+			return *how
+		}
+		return ""
+	}
+	e.CheckCallback = t.callback
 	t.ends = append(t.ends, e)
 	return e
 }
@@ -144,7 +169,9 @@ func (e *end) Begin() { e.unpack() }
 
 // Deliver writes the effects for connections of this loop, and packs the others.
 func (e *end) Deliver(b *dispatch.Batch) {
-	e.tasks.keep(b)
+	if concernsKeeper(b) {
+		e.tasks.keep(b)
+	}
 	for rest := b.Effects; len(rest) > 0; {
 		rest = rest[e.some(rest):]
 	}

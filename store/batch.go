@@ -23,8 +23,9 @@ const MaxKey = 4096
 // As bytes, which is how the journal has them, an operation is the length of the key with its table (uvarint), one more
 // than the length of the value, or 0 to delete (uvarint), the table, the key and the value.
 type Batch struct {
-	ops []byte
-	err error // what was wrong with an operation; Append returns it
+	ops   []byte
+	count int   // of operations
+	err   error // what was wrong with an operation; Append returns it
 }
 
 // Put sets a key's value. A later operation on the same key, in this batch or another, wins.
@@ -47,13 +48,14 @@ func (b *Batch) op(t Table, key []byte, size uint64) {
 	b.ops = binary.AppendUvarint(b.ops, size)
 	b.ops = append(b.ops, byte(t))
 	b.ops = append(b.ops, key...)
+	b.count++
 }
 
 // Len is how many bytes the batch takes in the journal.
 func (b *Batch) Len() int { return len(b.ops) }
 
 // Reset empties the batch and keeps its room.
-func (b *Batch) Reset() { b.ops, b.err = b.ops[:0], nil }
+func (b *Batch) Reset() { b.ops, b.count, b.err = b.ops[:0], 0, nil }
 
 // operation is one of a batch's, its key with the table in front. Its slices are parts of the batch's bytes.
 type operation struct {

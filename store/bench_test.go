@@ -15,7 +15,7 @@ import (
 
 // Benchmarks of synced commits on the disk that TMPDIR is on. With -benchtime 60s they tell what the slowest second was.
 //
-//	go test ./store -run - -bench . -benchtime 10s
+//	go test ./store -run - -bench 'Submit|Life' -benchtime 10s
 
 // load keeps a number of batches in flight, from one goroutine, and counts what becomes durable.
 type load struct {

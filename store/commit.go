@@ -24,11 +24,19 @@ func (s *Store) commit() {
 		if !ok {
 			return
 		}
-		if err := s.write(c); err != nil {
+		var err error
+		if c.seal {
+			err = s.roll()
+		} else {
+			err = s.write(c)
+		}
+		switch {
+		case err != nil:
 			s.written <- step{err: err}
 			return
+		case !c.seal:
+			s.written <- step{ops: c.ops, last: c.last}
 		}
-		s.written <- step{ops: c.ops, last: c.last}
 	}
 }
 
@@ -36,22 +44,31 @@ func (s *Store) commit() {
 func (s *Store) take() (c chunk, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.gathered) == 0 {
-		if s.closing || s.failure != nil {
+	for s.failure == nil {
+		switch {
+		case s.sealWanted():
+			return chunk{seal: true}, true
+		case len(s.gathered) > 0:
+			return s.takeFirst(), true
+		case s.closing:
 			return c, false
 		}
 		s.work.Wait()
 	}
-	c = s.gathered[0]
+	return c, false
+}
+
+func (s *Store) takeFirst() chunk {
+	c := s.gathered[0]
 	s.gathered[0] = chunk{}
 	s.gathered = s.gathered[1:]
-	return c, true
+	return c
 }
 
 // write makes a frame of operations durable, or with Config.Async hands it over.
 func (s *Store) write(c chunk) error {
 	j := s.journal
-	if !j.current.Load().fits(len(c.ops)) {
+	if !j.current.Load().fits(len(c.ops), c.count) {
 		if err := s.roll(); err != nil {
 			return err
 		}
@@ -60,6 +77,7 @@ func (s *Store) write(c chunk) error {
 	if err := current.write(data, c.ops); err != nil {
 		return err
 	}
+	current.count += c.count
 	if current.later == nil {
 		s.raise(c.last)
 		return nil
@@ -80,6 +98,8 @@ func (s *Store) roll() error {
 		request(s.wantSlot)
 		select {
 		case slot = <-s.journal.free:
+		case err := <-s.stuck:
+			return fmt.Errorf("no segment is free: %w", err)
 		case <-s.stop:
 			return errStopped
 		}

@@ -258,6 +258,7 @@ type broken struct {
 	err   error
 	stays bool
 	hit   bool
+	tell  func(op errorfs.Op) // of each that fails; may be nil
 }
 
 func (b *broken) String() string { return "broken" }
@@ -271,6 +272,9 @@ func (b *broken) MaybeError(op errorfs.Op) error {
 	b.after--
 	if b.after == 0 || b.after < 0 && b.stays {
 		b.hit = true
+		if b.tell != nil {
+			b.tell(op)
+		}
 		return b.err
 	}
 	return nil
@@ -353,6 +357,48 @@ func TestJournalFails(t *testing.T) {
 			closeStore(t, s)
 		}
 		restartTwice(t, &m, disk, int(told.Load()), tried)
+	}
+}
+
+// TestCloseWithoutRoom closes a store of which more waits than there are segments, while sorted tables cannot be written:
+// that ends, and what was told is there.
+func TestCloseWithoutRoom(t *testing.T) {
+	defer store.SetRetry(1)()
+	disk := vfs.NewCrashableMem()
+	var full atomic.Bool
+	cfg := small(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && strings.Contains(op.Path, "/tables/") {
+			return errDisk
+		}
+		return nil
+	})))
+	cfg.MaxPending = 64 << 10
+	var told atomic.Int64
+	cfg.Told = func(n uint64, err error) {
+		told.Store(int64(n))
+		if err != nil && !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+	}
+	s := open(t, cfg)
+	waitApplied(s)
+	full.Store(true)
+	var b store.Batch
+	n, err := 0, error(nil)
+	for err == nil || store.Unapplied(s) < cfg.Segments-1 {
+		fill(&b, n+1)
+		if _, err = s.Append(&b); err == nil {
+			n++
+		}
+	}
+	if err := s.Close(); !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	var m models
+	s = open(t, small(disk))
+	defer closeStore(t, s)
+	if _, err := m.verify(s, int(told.Load()), n); err != nil {
+		t.Fatal(err)
 	}
 }
 

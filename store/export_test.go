@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -110,6 +111,13 @@ func Sync(s *Store) error { return s.sync() }
 // RequestSync wakes the syncer.
 func RequestSync(s *Store) { request(s.wantSync) }
 
+// SetSpaceEvery makes the watcher look as often, until the function it returns is called.
+func SetSpaceEvery(d time.Duration) func() {
+	old := spaceEvery
+	spaceEvery = d
+	return func() { spaceEvery = old }
+}
+
 // SegmentIn is the number of the segment in a slot of the journal.
 func SegmentIn(fs vfs.FS, dir, path string) (uint64, error) {
 	root := fs.PathJoin(dir, storeName)
@@ -144,3 +152,11 @@ func Forge(segment, number uint64) []byte {
 
 // Current is the number of the segment that is being written.
 func Current(s *Store) uint64 { return s.journal.current.Load().number }
+
+// FilterHits is how many lookups in a sorted table a filter has spared.
+func FilterHits(s *Store) int64 { return s.state.db.Metrics().Filter.Hits }
+
+// Compact brings all of a table to Pebble's last level, where it is after a while.
+func Compact(s *Store, t Table) error {
+	return s.state.db.Compact(context.Background(), []byte{byte(t)}, []byte{byte(t) + 1}, false)
+}

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	firstSlots = 3 // files that a new store has for segments
+	firstSlots = 2 // files that a new store has for segments
+	minSlots   = 3 // that there must be allowed: one is written, one becomes tables, one is free
 	maxSlots   = 1000
 	slotPrefix = "segment-"
 )
@@ -28,6 +29,7 @@ type journal struct {
 	names   []string    // of all slots, sorted
 	max     int         // slots there may be
 	async   bool        // data may become durable later
+	reading progress
 	current atomic.Pointer[segment]
 }
 
@@ -76,6 +78,7 @@ func (j *journal) scan(applied uint64) ([]found, error) {
 		}
 	}
 	slices.SortFunc(live, func(a, b found) int { return cmp.Compare(a.number, b.number) })
+	j.reading.full = 2 * int64(len(live)) * int64(j.size)
 	if err := j.chain(live, applied, unreadable); err != nil {
 		return nil, err
 	}
@@ -164,6 +167,7 @@ func (j *journal) replay(f *found, each func(ops []byte) error) error {
 		if err != nil {
 			return err
 		}
+		j.reading.add(frameSize(int(h.length)))
 		f.sealed = h.kind == seal
 		if err := checkOperations(payload); err != nil {
 			return r.damaged("%v", err)
@@ -172,6 +176,7 @@ func (j *journal) replay(f *found, each func(ops []byte) error) error {
 			return err
 		}
 	}
+	j.reading.add(j.size - r.at + page) // what there is no need to read, and the opening
 	f.end, f.frames = r.at, r.frames
 	f.lastAt, f.unsure = r.starts[len(r.starts)-1], r.starts[r.last.sure()]
 	return nil

@@ -189,6 +189,8 @@ func small(fs vfs.FS) store.Config {
 	cfg.SegmentBytes = 32 << 10
 	cfg.Segments = 5
 	cfg.CacheBytes = 1 << 20
+	cfg.Filtered = "k"
+	cfg.Reserve = 1
 	cfg.FS = fs
 	return cfg
 }

@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -23,14 +25,22 @@ type segment struct {
 	size   int    // of the file
 	at     int    // where the next frame goes
 	frames uint64
+	count  int    // of operations
 	buf    []byte // for the next frame
 }
 
 // capacity is how long the payload of one frame in an empty segment may be.
 func capacity(segmentBytes int) int { return maxPayload(segmentBytes - 2*page) }
 
-// fits reports whether a frame with such a payload, and a seal, have room.
-func (s *segment) fits(payload int) bool { return s.at+frameSize(payload)+page <= s.size }
+// perOperation is how many bytes of a segment there are for each operation that it may hold. Each takes an entry in memory
+// too, so that a segment of the smallest operations would take many times its size there.
+const perOperation = 32
+
+// fits reports whether a frame with such a payload, and a seal, have room, and whether so many operations more may be in
+// memory. A segment that has none takes any number.
+func (s *segment) fits(payload, count int) bool {
+	return s.at+frameSize(payload)+page <= s.size && (s.count == 0 || s.count+count <= s.size/perOperation)
+}
 
 // write appends a frame, which is durable when it returns without an error, unless it is data and they become so later.
 // After an error nothing more is to be written.
@@ -123,7 +133,11 @@ func createSlot(fs vfs.FS, dir, name string, size int) error {
 		err = syncDir(fs, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		err = fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		if removed := fs.Remove(temporary); removed != nil && !errors.Is(removed, os.ErrNotExist) { // there may be little room
+			err = errors.Join(err, removed)
+		}
+		return err
 	}
 	return nil
 }

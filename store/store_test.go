@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 	if writeUntilKilled() || writeUntilFatal() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction( // Pebble leaves it behind when it cannot be opened
+		"github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
 }
 
 // TestReopen writes more than all segments hold, and finds it after each of several restarts.
@@ -205,6 +206,8 @@ func TestConfigRefused(t *testing.T) {
 		"frames of":      func(c *store.Config) { c.FrameBytes = 0 },
 		"0 bytes may be": func(c *store.Config) { c.MaxPending = 0 },
 		"a cache of -1":  func(c *store.Config) { c.CacheBytes = -1 },
+		`table "w"`:      func(c *store.Config) { c.Filtered = "kw" },
+		`table "K"`:      func(c *store.Config) { c.Filtered = "K" },
 	} {
 		cfg := small(vfs.NewMem())
 		change(&cfg)

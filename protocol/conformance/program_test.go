@@ -152,7 +152,7 @@ func startEcho(t *testing.T) backend {
 func startWorkman(t *testing.T) backend {
 	t.Helper()
 	env := []string{"HOST=localhost", "PORT=0", "WORKMAN_LOOPS=1", "WORKMAN_DRAIN=0s", "WORKMAN_LOG_FORMAT=text", "WORKMAN_LOG_LEVEL=info"}
-	b := backend{addr: launch(t, "workman", env)}
+	b := backend{addr: launch(t, "workman", append(env, "WORKMAN_MEMORY=true"))}
 	b.worker = startWorker(t, b.addr)
 	return b
 }
