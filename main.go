@@ -121,6 +121,9 @@ func newClock() func() dispatch.Now {
 	}
 }
 
+// moment is how long each of the last steps may take.
+const moment = 2 * time.Second
+
 // end drains: no new connections and no new work; what was accepted gets its answer, until the deadline or a second
 // signal; then those who still wait are told, and connections are closed in good order.
 func (s *service) end() error {
@@ -138,11 +141,13 @@ func (s *service) end() error {
 		}
 	}()
 	s.log.Info("draining: refusing new work, finishing what runs", "deadline", s.o.Drain)
-	err := s.tasks.Drain(ctx)
+	soon, told := context.WithTimeout(context.Background(), moment)
+	defer told()
+	err := s.tasks.Drain(soon)
 	s.server.StopListening()
 	s.server.Finish(true)
 	left, err2 := s.untilIdle(ctx)
-	last, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	last, stop := context.WithTimeout(context.Background(), moment)
 	defer stop()
 	err = errors.Join(err, err2, s.tasks.Stop(last), s.keeper.Flush(last))
 	s.server.Finish(false)
@@ -157,7 +162,7 @@ func (s *service) end() error {
 
 // endCalls ends the callbacks. Those that are cut off are no fault: they are made after the next start.
 func (s *service) endCalls() {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), moment)
 	defer stop()
 	if err := s.calls.Close(ctx); err != nil {
 		s.log.Warn("callbacks were cut off by the end", "error", err)

@@ -21,6 +21,7 @@ import (
 func (s *service) open(signals <-chan os.Signal) error {
 	began, opened := time.Now(), make(chan struct{})
 	defer close(opened)
+	s.said = began
 	go func() {
 		select {
 		case <-signals:

@@ -239,7 +239,7 @@ func (d *Dispatcher) expireIfLate(now Now, slot uint32, t *task, out *Batch) boo
 }
 
 // doom asks about a run that is not in memory, whose time has come.
-func (d *Dispatcher) doom(now Now, n uint32, out *Batch) {
+func (d *Dispatcher) doom(n uint32, out *Batch) {
 	l := *d.due.limits.at(n)
 	d.due.limits.give(n)
 	if slot := d.runs[l.id]; slot != 0 && d.tasks.at(slot).state != settling {
@@ -258,7 +258,7 @@ func (d *Dispatcher) limitLoaded(now Now, a *ask, rows []byte, out *Batch) {
 		}
 	}
 	w := (&reader{b: rows}).row(3)
-	if k, r, ok := d.storedRun(now, a.id, &w); ok && k.late(now, &r) {
+	if k, r, ok := d.storedRun(a.id, &w); ok && k.late(now, &r) {
 		d.endStored(now, &k, &r, Expired, out)
 	}
 }
@@ -380,7 +380,7 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 		d.doomedAt(now, id, at)
 		return
 	}
-	k, r, ok := d.storedRun(now, id, w)
+	k, r, ok := d.storedRun(id, w)
 	switch {
 	case !ok:
 	case k.late(now, &r):
