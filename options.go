@@ -36,12 +36,12 @@ type options struct {
 
 	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others."`
 
-	Data       string `default:"workman-data" env:"WORKMAN_DATA" placeholder:"DIR" help:"Folder that keeps runs and schedules; made if it is not there."`
-	Memory     bool   `env:"WORKMAN_MEMORY" help:"Keep runs and schedules in memory only: they end with the process."`
-	Durability string `default:"fsync" enum:"fsync,async" env:"WORKMAN_DURABILITY" help:"When a run counts as stored: fsync, when the disk has it; async, when the operating system has it, and about a second may be lost in a power cut."`
-	Policies   string `env:"WORKMAN_POLICIES" placeholder:"FILE" help:"JSON file that says for each task name (name* for all that begin so) how its runs are treated: {\"mail\":{\"attempts\":3,\"timeout\":\"30s\"}}."`
-	KeepBytes  int64  `default:"17179869184" env:"WORKMAN_KEEP_BYTES" help:"Room for finished runs; the first to expire go before their time when there are more."`
-	Reserve    int64  `default:"0" env:"WORKMAN_DISK_RESERVE" help:"Bytes of the disk that are left for finishing what was accepted: with less free, new runs are refused; 0 for what suits."`
+	Data        string `default:"workman-data" env:"WORKMAN_DATA" help:"Folder that keeps runs and schedules; made if it is not there."`
+	Memory      bool   `env:"WORKMAN_MEMORY" help:"Keep runs and schedules in memory only: they end with the process."`
+	Durability  string `default:"fsync" enum:"fsync,async" env:"WORKMAN_DURABILITY" help:"When a run counts as stored: fsync, when the disk has it; async, when the operating system has it, and about a second may be lost in a power cut."`
+	Policies    string `env:"WORKMAN_POLICIES" placeholder:"FILE" help:"JSON file that says for each task name (name* for all that begin so) how its runs are treated: {\"mail\":{\"attempts\":3,\"timeout\":\"30s\"}}."`
+	KeepBytes   int64  `default:"17179869184" env:"WORKMAN_KEEP_BYTES" help:"Room for finished runs; the first to expire go before their time when there are more."`
+	DiskReserve int64  `default:"0" env:"WORKMAN_DISK_RESERVE" help:"Bytes of the disk that are left for finishing what was accepted: with less free, new runs are refused; 0 for what suits."`
 
 	CallbackSecrets []string `env:"WORKMAN_CALLBACK_SECRETS" placeholder:"SECRET" help:"What callbacks are signed with (whsec_… as of Standard Webhooks); two while one replaces the other. Without, they are not signed."`
 	CallbackHosts   []string `env:"WORKMAN_CALLBACK_HOSTS" placeholder:"HOST" help:"Hosts that callbacks may reach although they are private or this machine."`
@@ -81,7 +81,7 @@ func (o *options) Validate() error {
 		{"max-tasks", int64(o.MaxTasks), 1, 1 << 29},
 		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-runs", int64(o.MaxRuns), 1, 1 << 28},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
-		{"keep-bytes", o.KeepBytes, 1 << 20, 1 << 50}, {"reserve", o.Reserve, 0, 1 << 50},
+		{"keep-bytes", o.KeepBytes, 1 << 20, 1 << 50}, {"disk-reserve", o.DiskReserve, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
 	} {
 		if b.v < b.lo || b.v > b.hi {

@@ -145,7 +145,7 @@ func (d *Dispatcher) again(a ask, out *Batch) {
 }
 
 // askLater asks what waited for the store to be so far.
-func (d *Dispatcher) askLater(now Now, out *Batch) {
+func (d *Dispatcher) askLater(out *Batch) {
 	for q := &d.asks; q.later.len() > 0 && q.later.head().n <= d.durable.committed; {
 		a := *q.later.head()
 		q.later.pop()

@@ -4,7 +4,7 @@ package dispatch
 // is in memory is newer.
 
 // aboutRun takes an event that names a run.
-func (d *Dispatcher) aboutRun(now Now, from Conn, ev *Event, base []byte, out *Batch) {
+func (d *Dispatcher) aboutRun(from Conn, ev *Event, base []byte, out *Batch) {
 	id := ev.Run().id(base)
 	nonce := ev.Nonce.Of(base)
 	a := ask{kind: askRun, event: ev.Kind, conn: from, seq: ev.Seq, at: ev.At, id: id}
@@ -34,7 +34,7 @@ func (d *Dispatcher) noRun(a *ask, nonce []byte, out *Batch) {
 
 // storedRun takes apart what a load found of a run that is not in memory. It reports false if there is none, or it is
 // finished.
-func (d *Dispatcher) storedRun(now Now, id ID, w *row) (k stored, r StoredRun, ok bool) {
+func (d *Dispatcher) storedRun(id ID, w *row) (k stored, r StoredRun, ok bool) {
 	if w.also[0] == nil || w.also[2] != nil {
 		return k, r, false
 	}
@@ -138,14 +138,14 @@ func (d *Dispatcher) asked(now Now, a *ask, nonce []byte, w row, out *Batch) {
 	case RetryRun:
 		d.retry(now, a, slot, nonce, &w, out)
 	case ForgetRun:
-		d.forgetRun(now, a, slot, nonce, &w, out)
+		d.forgetRun(a, slot, nonce, &w, out)
 	case ExplainRun:
-		d.explain(now, a, slot, nonce, &w, out)
+		d.explain(a, slot, nonce, &w, out)
 	}
 }
 
 // view is a run as it is: in memory at slot, or only as w has it.
-func (d *Dispatcher) view(now Now, id ID, slot uint32, w *row) (v View) {
+func (d *Dispatcher) view(id ID, slot uint32, w *row) (v View) {
 	v = View{ID: id, Run: w.also[0], Status: w.also[1], Outcome: w.also[2]}
 	if r, err := DecodeRun(v.Run); err == nil {
 		v.Name = r.Name
@@ -166,7 +166,7 @@ func (d *Dispatcher) view(now Now, id ID, slot uint32, w *row) (v View) {
 		}
 		return v
 	}
-	if k, r, ok := d.storedRun(now, id, w); ok {
+	if k, r, ok := d.storedRun(id, w); ok {
 		v.State = Pending
 		if k.due {
 			var what byte
@@ -203,7 +203,7 @@ func (d *Dispatcher) send(kind EffectKind, a *ask, nonce []byte, v *View, out *B
 
 // show shows a run: as it is, or once it is finished, if there is patience for that.
 func (d *Dispatcher) show(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
-	v := d.view(now, a.id, slot, w)
+	v := d.view(a.id, slot, w)
 	if a.at > 0 && a.conn != 0 && !v.State.Finished() && !d.durable.failed && !d.stopped && d.waits.used() < d.cfg.MaxTasks {
 		d.wait(now, a.id, waiter{conn: a.conn, seq: a.seq, shows: true}, nonce, nil, a.at)
 		return
@@ -213,7 +213,7 @@ func (d *Dispatcher) show(now Now, a *ask, slot uint32, nonce []byte, w *row, ou
 
 // cancel cancels a run that waits, and asks the worker of one that runs.
 func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
-	v := d.view(now, a.id, slot, w)
+	v := d.view(a.id, slot, w)
 	only := a.event == UnscheduleTask // what is not scheduled any more is not found
 	switch {
 	case only && v.State != Waiting:
@@ -234,7 +234,7 @@ func (d *Dispatcher) cancel(now Now, a *ask, slot uint32, nonce []byte, w *row, 
 	case slot != 0:
 		d.endRun(now, slot, d.tasks.at(slot), Cancelled, nil, out)
 	default:
-		k, r, ok := d.storedRun(now, a.id, w)
+		k, r, ok := d.storedRun(a.id, w)
 		if !ok {
 			refuse(out, a.conn, a.seq, nonce, NotStored)
 			return
@@ -281,7 +281,7 @@ func (d *Dispatcher) promise202(a *ask, nonce []byte, v *View, out *Batch) {
 
 // retry has a run tried once more that failed, and at once one that waits for its next attempt.
 func (d *Dispatcher) retry(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
-	v := d.view(now, a.id, slot, w)
+	v := d.view(a.id, slot, w)
 	if why := d.mayPromise(); why != 0 {
 		refuse(out, a.conn, a.seq, nonce, why)
 		return
@@ -323,7 +323,7 @@ func (d *Dispatcher) revive(now Now, id ID, w *row, out *Batch) bool {
 		d.delOutcome(id, &r, &o, len(w.also[0])+len(w.also[2]), out)
 		k.status = Status{Attempts: o.Attempts, History: o.History, Freed: true} // its limits have come, or would at once
 	} else {
-		old, _, ok := d.storedRun(now, id, w)
+		old, _, ok := d.storedRun(id, w)
 		if !ok {
 			return false
 		}
@@ -359,7 +359,7 @@ func (d *Dispatcher) numberOf(name []byte) uint32 {
 }
 
 // forgetRun deletes a finished run.
-func (d *Dispatcher) forgetRun(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
+func (d *Dispatcher) forgetRun(a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
 	if slot != 0 || w.also[2] == nil {
 		refuse(out, a.conn, a.seq, nonce, RunNotFinished)
 		return
@@ -372,8 +372,8 @@ func (d *Dispatcher) forgetRun(now Now, a *ask, slot uint32, nonce []byte, w *ro
 }
 
 // explain says why a run is where it is.
-func (d *Dispatcher) explain(now Now, a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
-	y := Why{View: d.view(now, a.id, slot, w)}
+func (d *Dispatcher) explain(a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
+	y := Why{View: d.view(a.id, slot, w)}
 	y.Run, y.Status, y.Outcome = nil, nil, nil
 	if num := d.names.find(y.Name, 0); num != 0 {
 		n := d.names.all[num]

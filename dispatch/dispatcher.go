@@ -30,6 +30,7 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	hungry   []hungry
+	ended    Span   // of the batch's data: the outcome that was recorded last
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	epoch    uint64 // the server's, in the upper half
@@ -108,7 +109,7 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case ScheduleTask:
 		d.request(now, from, ev, base, out)
 	case UnscheduleTask, ReadRun, CancelRun, RetryRun, ExplainRun, ForgetRun:
-		d.aboutRun(now, from, ev, base, out)
+		d.aboutRun(from, ev, base, out)
 	case ListTasks:
 		out.Effects = append(out.Effects, Effect{
 			Kind: Listed, To: from, Seq: ev.Seq, Nonce: ev.Nonce.Of(base), Body: d.list(),
@@ -176,7 +177,7 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 	if wall < endless {
 		sleep = max(0, min(wall-now.Wall, 1000))
 	}
-	mono := int64(endless)
+	mono := endless
 	if at, ok := d.clock.Next(); ok {
 		mono = at
 	}
@@ -191,7 +192,7 @@ func (d *Dispatcher) Sleep(now Now) int64 {
 
 // nextLook is when the store has to be looked at, on the wall clock; endless: not of itself.
 func (d *Dispatcher) nextLook(now Now) int64 {
-	at := int64(endless)
+	at := endless
 	if !d.cfg.Durable || d.durable.failed {
 		return at
 	}
@@ -284,7 +285,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		slot := value & timerValue
 		switch {
 		case value&timerDoom != 0:
-			d.doom(now, slot, out)
+			d.doom(slot, out)
 		case value&timerLimit != 0:
 			d.limitReached(now, slot, d.tasks.at(slot), out)
 		default:
@@ -297,7 +298,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 			break
 		}
 		if value&timerWait != 0 {
-			d.impatient(now, value&^timerWait, out)
+			d.impatient(value&^timerWait, out)
 		} else {
 			d.lapsed(now, value, d.tasks.at(value), out)
 		}
@@ -308,7 +309,8 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 }
 
 // Begin says what the store holds, before the first Step: the number of this start of the server, which must be higher than
-// any before, and the highest stamp that was given out.
+// any before, and the highest stamp that was given out: MetaStamp, that of the highest id, or the highest place in line of
+// TableQueue. What comes into line must come behind what is there, whatever the clock says.
 func (d *Dispatcher) Begin(epoch uint32, stamp uint64) {
 	d.epoch = uint64(epoch) << 32
 	d.places = stamp & stampMask

@@ -55,7 +55,7 @@ func (d *Dispatcher) onTimetable(at int64) bool {
 }
 
 // await puts a run that is recorded under TableDue on the timetable, if its time is soon and there is room.
-func (d *Dispatcher) await(now Now, k *stored, r *StoredRun) {
+func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	at, _ := k.dueOf(r)
 	if d.onTimetable(at) {
 		if slot, t, ok := d.remember(k, r); ok {
@@ -65,19 +65,19 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun) {
 		}
 	}
 	d.due.further(at)
-	d.doomed(now, k.id, k.limits(r))
+	d.doomed(now, k.id, k.pending(r), out)
 }
 
 // hold keeps a run that has a key from workers until it is durable: else a crash may forget one that a worker has seen, and
 // who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
-func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun) {
+func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	if !d.onTimetable(r.Due) {
-		d.await(now, k, r)
+		d.await(now, k, r, out)
 		return
 	}
 	slot, t, ok := d.remember(k, r)
 	if !ok {
-		d.await(now, k, r)
+		d.await(now, k, r, out)
 		return
 	}
 	d.limitOf(now, slot, t)
@@ -149,6 +149,15 @@ func (p *promise) limits() (at [2]int64) {
 	return at
 }
 
+// pending are those of them that are still to come.
+func (p *promise) pending() (at [2]int64) {
+	at = p.limits()
+	if p.attempts > 0 {
+		at[0] = 0
+	}
+	return at
+}
+
 // limitOf sets the timer of a run in memory that may expire.
 func (d *Dispatcher) limitOf(now Now, slot uint32, t *task) {
 	d.setLimit(now, slot, d.promises.at(t.promise))
@@ -177,11 +186,13 @@ func (d *Dispatcher) unlimit(p *promise) {
 	}
 }
 
-// doomed notes when a run that is not in memory may expire.
-func (d *Dispatcher) doomed(now Now, id ID, at [2]int64) {
+// doomed sees to it that a run expires that is not in memory: at once, if its time has come.
+func (d *Dispatcher) doomed(now Now, id ID, at [2]int64, out *Batch) {
 	for _, v := range at {
-		if v > 0 {
+		if v > now.Wall {
 			d.doomedAt(now, id, v)
+		} else if v > 0 {
+			d.ask(ask{kind: askLimit, id: id}, out)
 		}
 	}
 }
@@ -228,7 +239,7 @@ func (d *Dispatcher) expireIfLate(now Now, slot uint32, t *task, out *Batch) boo
 }
 
 // doom asks about a run that is not in memory, whose time has come.
-func (d *Dispatcher) doom(now Now, n uint32, out *Batch) {
+func (d *Dispatcher) doom(n uint32, out *Batch) {
 	l := *d.due.limits.at(n)
 	d.due.limits.give(n)
 	if slot := d.runs[l.id]; slot != 0 && d.tasks.at(slot).state != settling {
@@ -247,7 +258,7 @@ func (d *Dispatcher) limitLoaded(now Now, a *ask, rows []byte, out *Batch) {
 		}
 	}
 	w := (&reader{b: rows}).row(3)
-	if k, r, ok := d.storedRun(now, a.id, &w); ok && k.late(now, &r) {
+	if k, r, ok := d.storedRun(a.id, &w); ok && k.late(now, &r) {
 		d.endStored(now, &k, &r, Expired, out)
 	}
 }
@@ -260,10 +271,19 @@ func (k *stored) limits(r *StoredRun) (at [2]int64) {
 	return limits(r)
 }
 
+// pending are those of them that are still to come: its time to live counts until its first attempt is over.
+func (k *stored) pending(r *StoredRun) (at [2]int64) {
+	at = k.limits(r)
+	if k.status.Attempts > 0 {
+		at[0] = 0
+	}
+	return at
+}
+
 // late tells whether a run that no worker has has gone beyond its time.
 func (k *stored) late(now Now, r *StoredRun) bool {
-	at := k.limits(r)
-	return at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall && k.status.Attempts == 0
+	at := k.pending(r)
+	return at[1] > 0 && at[1] <= now.Wall || at[0] > 0 && at[0] <= now.Wall
 }
 
 // mayLook tells whether the store may be asked what is soon.
@@ -360,7 +380,7 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 		d.doomedAt(now, id, at)
 		return
 	}
-	k, r, ok := d.storedRun(now, id, w)
+	k, r, ok := d.storedRun(id, w)
 	switch {
 	case !ok:
 	case k.late(now, &r):
@@ -369,7 +389,7 @@ func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row,
 	case at > now.Wall:
 		k.num = d.numberOf(r.Name)
 		d.names.all[k.num].refs++
-		d.await(now, &k, &r)
+		d.await(now, &k, &r, out)
 		d.names.drop(k.num)
 	default:
 		d.stats.Fired++

@@ -207,7 +207,7 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 	}
 	d.drain()
 	d.unhold(now, out)
-	d.askLater(now, out)
+	d.askLater(out)
 	d.lookAhead(now, out)
 }
 

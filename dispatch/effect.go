@@ -79,7 +79,7 @@ type Load struct {
 	Limit int
 	Bytes int    // after the row with which the answer has so many bytes, it ends
 	ID    ID     // if Table is 0: the run that is asked about
-	Also  string // tables to look up each run in: ID, or the last 16 bytes of each key or value that was found (the value, if it has as many)
+	Also  string // tables to look up each run in: ID, or the one that each row is about. That may be newer than the scan
 }
 
 // Batch collects what one or more steps came to. The zero Batch is empty and ready.

@@ -75,6 +75,6 @@ func (d *Dispatcher) leave(now Now, g *gap, slot uint32, out *Batch) {
 	g.stored++
 	d.stats.Stored++
 	g.last = d.durable.batches
-	d.doomed(now, p.id, p.limits())
+	d.doomed(now, p.id, p.pending(), out)
 	d.settle(slot, t)
 }

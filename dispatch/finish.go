@@ -195,7 +195,7 @@ func (d *Dispatcher) retryAt(now Now, slot uint32, t *task, at int64, out *Batch
 		return
 	}
 	d.due.further(at)
-	d.doomed(now, p.id, p.limits())
+	d.doomed(now, p.id, p.pending(), out)
 	d.settle(slot, t)
 }
 

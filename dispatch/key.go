@@ -121,7 +121,7 @@ func (d *Dispatcher) keyLoaded(now Now, a *ask, s *submit, w row, out *Batch) bo
 	case r.BodyHash != hashOf(s.body):
 		d.turnDown(s, KeyReused, out)
 	case w.also[2] == nil || d.runs[id] != 0 && d.tasks.at(d.runs[id]).state != settling:
-		d.attach(now, s, id, d.view(now, id, 0, &w).State, out)
+		d.attach(now, s, id, d.view(id, 0, &w).State, out)
 	default:
 		d.tellStored(s, id, &r, w, out)
 	}

@@ -27,7 +27,7 @@ func (d *Dispatcher) line(now Now, k *stored, r *StoredRun, out *Batch) {
 		}
 	}
 	d.spill(now, k.num, l, k.place, out)
-	d.doomed(now, k.id, k.limits(r))
+	d.doomed(now, k.id, k.pending(r), out)
 }
 
 // hasRoom tells whether a lane takes a newcomer into memory.
@@ -52,7 +52,7 @@ func (d *Dispatcher) standOrSpill(now Now, slot uint32, t *task, out *Batch) {
 	p := d.promises.at(t.promise)
 	d.moveToQueue(t, p, out)
 	d.spill(now, t.name, l, t.place, out)
-	d.doomed(now, p.id, p.limits())
+	d.doomed(now, p.id, p.pending(), out)
 	d.settle(slot, t)
 }
 

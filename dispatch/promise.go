@@ -166,9 +166,9 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	state := Pending
 	if s.at > now.Wall {
 		state = Waiting
-		d.await(now, &k, &r)
+		d.await(now, &k, &r, out)
 	} else if k.due {
-		d.hold(now, &k, &r)
+		d.hold(now, &k, &r, out)
 	} else {
 		d.line(now, &k, &r, out)
 	}

@@ -125,7 +125,7 @@ func (d *Dispatcher) showLater(w *waiter, out *Batch) {
 }
 
 // impatient answers a waiter who waits no longer.
-func (d *Dispatcher) impatient(now Now, n uint32, out *Batch) {
+func (d *Dispatcher) impatient(n uint32, out *Batch) {
 	d.waits.at(n).timed = false
 	w := d.unwait(n)
 	if w.shows {
