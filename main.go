@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"workman/callback"
 	"workman/dispatch"
@@ -75,6 +76,7 @@ type service struct {
 	calls    *callback.Pool
 	pages    http.Handler // once the store is open: nothing is taken before
 	said     time.Time    // when it was last logged how far the opening is
+	files    vfs.FS       // nil: the machine's own. Tests put one here that fails
 }
 
 // listen wires the rooms together. What is asked for is refused until the store is open.

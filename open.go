@@ -94,6 +94,9 @@ func (s *service) keeping() keeper.Config {
 		m := store.MemoryConfig()
 		c.Store.FS, c.Store.SegmentBytes, c.Store.CacheBytes = m.FS, 8<<20, m.CacheBytes
 	}
+	if s.files != nil {
+		c.Store.FS = s.files
+	}
 	c.Store.Reserve = s.o.DiskReserve
 	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }
 	c.Store.Async = s.o.Durability == "async"
