@@ -189,10 +189,7 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.unsafe -= q.sizes.head().bytes
 		q.sizes.pop()
 	}
-	for q.parked.len() > 0 && q.parked.head().n <= n {
-		d.unpark(q.parked.head(), out)
-		q.parked.pop()
-	}
+	d.releaseParked(releaseStep, out)
 	for q.settling.len() > 0 && q.settling.head().n <= n {
 		s := *q.settling.head()
 		s.n = d.asks.asked
@@ -210,6 +207,20 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 	d.askLater(out)
 	d.lookAhead(now, out)
 }
+
+// releaseStep is how many parked effects leave in one step: a slow disk may have gathered many, and nothing else is done
+// meanwhile.
+const releaseStep = 4096
+
+// releaseParked releases effects whose batches are safe, so many at most. A Tick goes on with the rest.
+func (d *Dispatcher) releaseParked(most int, out *Batch) {
+	for q := &d.durable; most > 0 && q.isReleasable(); most-- {
+		d.unpark(q.parked.head(), out)
+		q.parked.pop()
+	}
+}
+
+func (q *durable) isReleasable() bool { return q.parked.len() > 0 && q.parked.head().n <= q.committed }
 
 // drain frees what no load that is not answered can be older than.
 func (d *Dispatcher) drain() {
@@ -236,6 +247,7 @@ func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
 	}
 	d.committedTo(now, n, out)
 	q := &d.durable
+	d.releaseParked(q.parked.len(), out)
 	q.failed = true
 	for ; q.parked.len() > 0; q.parked.pop() {
 		p := q.parked.head()
