@@ -181,8 +181,16 @@ func (d *Dispatcher) unpark(p *parked, out *Batch) {
 	d.bytes.release(p.data)
 }
 
-// committedTo releases what waited for the batches up to n.
+// committedTo goes on with what waited for the batches up to n.
 func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
+	d.safe(n, out)
+	d.unhold(now, out)
+	d.askLater(out)
+	d.lookAhead(now, out)
+}
+
+// safe keeps the promises that waited for the batches up to n.
+func (d *Dispatcher) safe(n uint64, out *Batch) {
 	q := &d.durable
 	q.committed = max(q.committed, n)
 	for q.sizes.len() > 0 && q.sizes.head().n <= n {
@@ -206,9 +214,6 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.keyOrder.pop()
 	}
 	d.drain()
-	d.unhold(now, out)
-	d.askLater(out)
-	d.lookAhead(now, out)
 }
 
 // drain frees what no load that is not answered can be older than.
@@ -234,7 +239,7 @@ func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
 	if d.durable.failed {
 		return
 	}
-	d.committedTo(now, n, out)
+	d.safe(n, out)
 	q := &d.durable
 	q.failed = true
 	for ; q.parked.len() > 0; q.parked.pop() {
