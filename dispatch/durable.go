@@ -235,7 +235,7 @@ func (d *Dispatcher) drain() {
 
 // commitFailed keeps the promises up to n, takes back those after it, and makes none any more. Runs are forgotten, since
 // nothing that becomes of them can be kept: the store still has them, as they were, for the next start.
-func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
+func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 	if d.durable.failed {
 		return
 	}
