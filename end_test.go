@@ -53,6 +53,14 @@ func launch(t *testing.T, env ...string) *program {
 // launchUnder launches the binary from a shell that has run a command, which may set limits.
 func launchUnder(t *testing.T, command string, env ...string) *program {
 	t.Helper()
+	p := launchUnready(t, command, env...)
+	p.line("workman is ready")
+	return p
+}
+
+// launchUnready is launchUnder for a server whose store is still being opened.
+func launchUnready(t *testing.T, command string, env ...string) *program {
+	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +94,17 @@ func launchUnder(t *testing.T, command string, env ...string) *program {
 	port := regexp.MustCompile(`http://(?:127\.0\.0\.1|\[::\]|0\.0\.0\.0):([0-9]+)`).FindStringSubmatch(p.line("is listening"))[1]
 	p.addr = "127.0.0.1:" + port
 	return p
+}
+
+// data is the folder it keeps its runs in.
+func (p *program) data() string {
+	dir := ""
+	for _, e := range p.cmd.Env { // the last one counts
+		if name, value, _ := strings.Cut(e, "="); name == "WORKMAN_DATA" {
+			dir = value
+		}
+	}
+	return dir
 }
 
 // line waits for a line of the log.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"workman/callback"
 	"workman/dispatch"
@@ -51,12 +52,12 @@ func run(o options, log *slog.Logger) error {
 		return err
 	}
 	log.Info("workman is listening", "addresses", addresses(s.server), "pid", os.Getpid())
+	if err := s.open(signals); err != nil {
+		return errors.Join(err, s.server.Close())
+	}
 	if !s.server.Loopback() {
 		log.Warn("other machines can reach this server, and whoever reaches it may run and take tasks: it has no tokens yet; "+
 			"put a firewall or a proxy that authenticates in front, or leave HOST at localhost", "host", o.Host)
-	}
-	if err := s.open(signals); err != nil {
-		return errors.Join(err, s.server.Close())
 	}
 	if !s.report(signals) {
 		return s.end()
@@ -75,6 +76,7 @@ type service struct {
 	calls    *callback.Pool
 	pages    http.Handler // once the store is open: nothing is taken before
 	said     time.Time    // when it was last logged how far the opening is
+	files    vfs.FS       // nil: the machine's own. Tests put one here that fails
 }
 
 // listen wires the rooms together. What is asked for is refused until the store is open.
@@ -121,6 +123,9 @@ func newClock() func() dispatch.Now {
 	}
 }
 
+// moment is how long each of the last steps may take.
+const moment = 2 * time.Second
+
 // end drains: no new connections and no new work; what was accepted gets its answer, until the deadline or a second
 // signal; then those who still wait are told, and connections are closed in good order.
 func (s *service) end() error {
@@ -138,11 +143,13 @@ func (s *service) end() error {
 		}
 	}()
 	s.log.Info("draining: refusing new work, finishing what runs", "deadline", s.o.Drain)
-	err := s.tasks.Drain(ctx)
+	soon, told := context.WithTimeout(context.Background(), moment)
+	defer told()
+	err := s.tasks.Drain(soon)
 	s.server.StopListening()
 	s.server.Finish(true)
 	left, err2 := s.untilIdle(ctx)
-	last, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	last, stop := context.WithTimeout(context.Background(), moment)
 	defer stop()
 	err = errors.Join(err, err2, s.tasks.Stop(last), s.keeper.Flush(last))
 	s.server.Finish(false)
@@ -157,7 +164,7 @@ func (s *service) end() error {
 
 // endCalls ends the callbacks. Those that are cut off are no fault: they are made after the next start.
 func (s *service) endCalls() {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), moment)
 	defer stop()
 	if err := s.calls.Close(ctx); err != nil {
 		s.log.Warn("callbacks were cut off by the end", "error", err)

@@ -21,6 +21,7 @@ import (
 func (s *service) open(signals <-chan os.Signal) error {
 	began, opened := time.Now(), make(chan struct{})
 	defer close(opened)
+	s.said = began
 	go func() {
 		select {
 		case <-signals:
@@ -92,6 +93,9 @@ func (s *service) keeping() keeper.Config {
 	if s.o.Memory {
 		m := store.MemoryConfig()
 		c.Store.FS, c.Store.SegmentBytes, c.Store.CacheBytes = m.FS, 8<<20, m.CacheBytes
+	}
+	if s.files != nil {
+		c.Store.FS = s.files
 	}
 	c.Store.Reserve = s.o.DiskReserve
 	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }

@@ -36,7 +36,7 @@ type options struct {
 
 	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others."`
 
-	Data        string `default:"workman-data" env:"WORKMAN_DATA" placeholder:"DIR" help:"Folder that keeps runs and schedules; made if it is not there."`
+	Data        string `default:"workman-data" env:"WORKMAN_DATA" help:"Folder that keeps runs and schedules; made if it is not there."`
 	Memory      bool   `env:"WORKMAN_MEMORY" help:"Keep runs and schedules in memory only: they end with the process."`
 	Durability  string `default:"fsync" enum:"fsync,async" env:"WORKMAN_DURABILITY" help:"When a run counts as stored: fsync, when the disk has it; async, when the operating system has it, and about a second may be lost in a power cut."`
 	Policies    string `env:"WORKMAN_POLICIES" placeholder:"FILE" help:"JSON file that says for each task name (name* for all that begin so) how its runs are treated: {\"mail\":{\"attempts\":3,\"timeout\":\"30s\"}}."`

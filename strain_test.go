@@ -217,7 +217,7 @@ func TestStatistics(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	_ = res.Body.Close()
-	if got := p.line("statistics"); !strings.Contains(got, "fired=1") || !strings.Contains(got, "queued=1") {
+	if got := p.line("statistics"); !strings.Contains(got, "accepted=1") || !strings.Contains(got, "queued=1") {
 		t.Error(got)
 	}
 }

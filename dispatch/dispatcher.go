@@ -30,7 +30,6 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	hungry   []hungry
-	ended    Span   // of the batch's data: the outcome that was recorded last
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	epoch    uint64 // the server's, in the upper half

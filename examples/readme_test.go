@@ -122,7 +122,7 @@ func TestReadmeFlags(t *testing.T) {
 	var flags, envs []string
 	for _, m := range flagInHelp.FindAllStringSubmatch(help, -1) {
 		value := m[2] + m[3]
-		if strings.HasSuffix(value, ",...") {
+		if strings.HasSuffix(value, ",...") || value == "FILE" {
 			value = "" // a list, which is empty by default: this stands for what goes there
 		}
 		flags = append(flags, m[1]+"="+value)

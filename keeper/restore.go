@@ -22,14 +22,17 @@ type Restorer interface {
 // progressEvery is how many rows are read between two words about it.
 const progressEvery = 1 << 16
 
-// Restore tells what is stored. When it returns, the new epoch is durable. progress is told now and then how many rows were
-// read; it may be nil. It is called once, before Start and before anything is kept.
+// Restore tells what is stored. When it returns, the new epoch is durable. progress is told now and then, and at the
+// end, how many rows were read; it may be nil. It is called once, before Start and before anything is kept.
 func (k *Keeper) Restore(to Restorer, progress func(rows int)) error {
 	r := restore{store: k.store, to: to, progress: progress}
 	for _, step := range []func() error{r.queue, r.finished, r.meta, r.newest} {
 		if err := step(); err != nil {
 			return fmt.Errorf("read what is stored: %w", err)
 		}
+	}
+	if progress != nil {
+		progress(r.rows)
 	}
 	var b store.Batch
 	b.Put(dispatch.TableMeta, []byte(dispatch.MetaEpoch), binary.BigEndian.AppendUint64(nil, uint64(r.epoch)+1))

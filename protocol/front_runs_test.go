@@ -202,8 +202,8 @@ func TestTermsAreRefused(t *testing.T) {
 		many += fmt.Sprintf("label=a%d:b&", i)
 	}
 	for _, c := range []struct{ query, head, status, detail string }{
-		{"?priorty=3", "", "422", `\"priorty\" is no parameter of this request; there are priority, `},
-		{"?key=a", "", "422", `\"key\" is no parameter`},
+		{"?priorty=3", "Prefer: respond-async\n", "422", `\"priorty\" is no parameter of this request; there are priority, `},
+		{"?key=a&priority=5", "", "422", `\"key\" is no parameter`},
 		{"?priority=10", "", "422", `\"10\" is no value for priority: want a whole number from 0 to 9`},
 		{"?priority=05", "", "422", `\"05\" is no value for priority`},
 		{"?priority", "", "422", `\"\" is no value for priority`},

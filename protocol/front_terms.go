@@ -16,6 +16,9 @@ func (f *Front) queried(s *Session, r *Request) bool {
 	if bad == nil && r.Terms {
 		bad = f.headed(r)
 	}
+	if bad == nil && a.said {
+		bad = a.odd // a slip. A request of old has no terms, and may have any query
+	}
 	if bad == nil {
 		bad = f.checkCallback()
 	}
@@ -111,7 +114,10 @@ func (a *asked) parameter(name, value []byte) *refusal {
 		a.seen |= 1 << i
 		return a.take(t, value)
 	}
-	return wrongTerm(quoteCapped(name) + " is no parameter of this request; there are " + queryTerms)
+	if a.odd == nil {
+		a.odd = wrongTerm(quoteCapped(name) + " is no parameter of this request; there are " + queryTerms)
+	}
+	return nil
 }
 
 // said reads the terms of a WebSocket message into f.asked.

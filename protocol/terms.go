@@ -11,10 +11,11 @@ import (
 // asked is what a request says of its run, while it is read.
 type asked struct {
 	dispatch.Terms
-	said  bool  // anything at all
-	async bool  // it is to be answered once it is stored
-	wait  int64 // milliseconds that it may take for a result; -1 was not said
-	seen  Field // terms that came as query parameters
+	said  bool     // anything at all
+	async bool     // it is to be answered once it is stored
+	wait  int64    // milliseconds that it may take for a result; -1 was not said
+	seen  Field    // terms that came as query parameters
+	odd   *refusal // what came as one, and is none
 
 	texts  []byte // what the slices of Terms are parts of
 	labels []byte

@@ -41,7 +41,7 @@ func lock(fs vfs.FS, dir string) (io.Closer, error) {
 	if isUnfinished(fs, dir) {
 		return nil, fmt.Errorf("store: the folder %s is a backup that was not finished: remove it, and make another one", dir)
 	}
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(fs, dir); err != nil {
 		return nil, fmt.Errorf("store: creating the folder %s: %w", dir, err)
 	}
 	l, err := fs.Lock(fs.PathJoin(dir, lockName))
@@ -52,6 +52,23 @@ func lock(fs vfs.FS, dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("%w (%s: %w)", ErrInUse, dir, err)
 	}
 	return l, nil
+}
+
+// makeFolder makes a folder, and those above it that are not there, durably: a store in a folder that a power cut takes is
+// lost as well.
+func makeFolder(fs vfs.FS, dir string) error {
+	there, err := exists(fs, dir)
+	above := fs.PathDir(dir)
+	if there || err != nil || above == dir {
+		return err
+	}
+	if err := makeFolder(fs, above); err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fs, above)
 }
 
 // create makes the store in the folder, unless it is there. A process that ends meanwhile leaves nothing that counts.

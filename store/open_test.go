@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"workman/store"
 )
 
@@ -27,6 +29,21 @@ func TestProgress(t *testing.T) {
 	}
 	if len(dones) < 4 || dones[len(dones)-1] != 8<<20 {
 		t.Errorf("it was told %d", dones)
+	}
+}
+
+// TestNewFolders: a store in folders of which none was there is found after a power cut.
+func TestNewFolders(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	s, err := store.Open("/one/two/three", small(disk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, s, 0, 1)
+	image := disk.CrashClone(vfs.CrashCloneCfg{})
+	closeStore(t, s)
+	if _, err := image.Stat("/one/two/three/store/format"); err != nil {
+		t.Errorf("after a power cut: %v", err)
 	}
 }
 
