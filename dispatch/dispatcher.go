@@ -146,7 +146,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 	case Committed:
 		d.committedTo(now, ev.Seq, out)
 	case CommitFailed:
-		d.commitFailed(now, ev.Seq, out)
+		d.commitFailed(ev.Seq, out)
 	case Loaded:
 		d.loaded(now, ev, base, out)
 	case StoreLow:

@@ -181,8 +181,16 @@ func (d *Dispatcher) unpark(p *parked, out *Batch) {
 	d.bytes.release(p.data)
 }
 
-// committedTo releases what waited for the batches up to n.
+// committedTo goes on with what waited for the batches up to n.
 func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
+	d.safe(n, out)
+	d.unhold(now, out)
+	d.askLater(out)
+	d.lookAhead(now, out)
+}
+
+// safe keeps the promises that waited for the batches up to n.
+func (d *Dispatcher) safe(n uint64, out *Batch) {
 	q := &d.durable
 	q.committed = max(q.committed, n)
 	for q.sizes.len() > 0 && q.sizes.head().n <= n {
@@ -203,9 +211,6 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.keyOrder.pop()
 	}
 	d.drain()
-	d.unhold(now, out)
-	d.askLater(out)
-	d.lookAhead(now, out)
 }
 
 // releaseStep is how many parked effects leave in one step: a slow disk may have gathered many, and nothing else is done
@@ -241,11 +246,11 @@ func (d *Dispatcher) drain() {
 
 // commitFailed keeps the promises up to n, takes back those after it, and makes none any more. Runs are forgotten, since
 // nothing that becomes of them can be kept: the store still has them, as they were, for the next start.
-func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
+func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 	if d.durable.failed {
 		return
 	}
-	d.committedTo(now, n, out)
+	d.safe(n, out)
 	q := &d.durable
 	d.releaseParked(q.parked.len(), out)
 	q.failed = true
