@@ -27,12 +27,17 @@ func (s *service) report(signals <-chan os.Signal) bool {
 				s.log.Warn("no statistics", "error", err)
 				continue
 			}
-			if now.Submitted+now.Finished+now.Refused+now.Fired != last.Submitted+last.Finished+last.Refused+last.Fired {
+			if done(now) != done(last) {
 				s.line(now, last, every)
 			}
 			last = now
 		}
 	}
+}
+
+// done counts whatever is worth a line.
+func done(s dispatch.Stats) uint64 {
+	return s.Submitted + s.Finished + s.Refused + s.Fired + s.Accepted
 }
 
 func (s *service) line(now, last dispatch.Stats, every time.Duration) {
@@ -44,7 +49,11 @@ func (s *service) line(now, last dispatch.Stats, every time.Duration) {
 		"requeued", now.Requeued-last.Requeued,
 		"bad results", now.BadResults-last.BadResults,
 		"fired", now.Fired-last.Fired,
+		"runs", now.Accepted-last.Accepted,
+		"succeeded", now.Succeeded-last.Succeeded,
+		"dead", now.Died-last.Died,
 		"queued", now.Queued,
+		"stored", now.Stored,
 		"running", now.Leased,
 		"scheduled", now.Schedule,
 		"workers", now.Workers,

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -69,7 +70,7 @@ func newRunner(b *testing.B, worked bool) *runner {
 
 func (r *runner) say(from dispatch.Conn, events ...dispatch.Event) {
 	for !r.combiner.Submit(dispatch.Input{From: from, Base: r.base, Events: events}, r) {
-		time.Sleep(100 * time.Microsecond)
+		runtime.Gosched()
 	}
 }
 
@@ -119,7 +120,7 @@ func (r *runner) answer() {
 // Submit and Help are keeper.Submitter.
 func (r *runner) Submit(in dispatch.Input, _ <-chan struct{}) bool {
 	for !r.combiner.Submit(in, r) {
-		time.Sleep(100 * time.Microsecond)
+		runtime.Gosched()
 	}
 	return true
 }
