@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -112,19 +111,8 @@ func TestFillingEndsWhenInterrupted(t *testing.T) {
 	}
 }
 
-// keepsRuns says whether the real server can keep runs at all.
-func keepsRuns(t *testing.T, p *program) error {
-	t.Helper()
-	help, err := exec.CommandContext(t.Context(), p.path, "--help").Output()
-	if err == nil && !strings.Contains(string(help), "--data") {
-		err = errors.New("this server has no --data yet: it keeps no runs")
-	}
-	return err
-}
-
 func TestRunsOnTheRealServer(t *testing.T) {
 	p := soakServer(t)
-	require(t, keepsRuns(t, p))
 	for _, name := range []string{"durable", "life"} {
 		for _, keyed := range []float64{0, 0.1} {
 			sc := smallRuns(t, name)
