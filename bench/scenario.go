@@ -68,13 +68,13 @@ func (sc scenario) flags() []string {
 	bound := strconv.Itoa(sc.Count + beside)
 	switch sc.Kind {
 	case pendingKind:
-		return []string{"--max-tasks", bound}
+		return []string{"--memory", "--max-tasks", bound}
 	case schedulesKind, dueKind:
-		return []string{"--max-tasks", bound}
+		return []string{"--memory", "--max-tasks", bound}
 	case durableKind, lifeKind:
 		return []string{"--data", "data"}
 	}
-	return nil
+	return []string{"--memory"} // as the others keep nothing
 }
 
 // room is how many tasks a producer may have unanswered.
