@@ -20,7 +20,7 @@ func TestSimRuns(t *testing.T) {
 	case testing.Short():
 		steps = 20_000
 	default:
-		steps = 100_000
+		steps = 60_000
 	}
 	began := time.Now()
 	t.Run("worlds", func(t *testing.T) {
