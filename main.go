@@ -52,12 +52,12 @@ func run(o options, log *slog.Logger) error {
 		return err
 	}
 	log.Info("workman is listening", "addresses", addresses(s.server), "pid", os.Getpid())
+	if err := s.open(signals); err != nil {
+		return errors.Join(err, s.server.Close())
+	}
 	if !s.server.Loopback() {
 		log.Warn("other machines can reach this server, and whoever reaches it may run and take tasks: it has no tokens yet; "+
 			"put a firewall or a proxy that authenticates in front, or leave HOST at localhost", "host", o.Host)
-	}
-	if err := s.open(signals); err != nil {
-		return errors.Join(err, s.server.Close())
 	}
 	if !s.report(signals) {
 		return s.end()

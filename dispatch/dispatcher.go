@@ -146,7 +146,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 	case Committed:
 		d.committedTo(now, ev.Seq, out)
 	case CommitFailed:
-		d.commitFailed(now, ev.Seq, out)
+		d.commitFailed(ev.Seq, out)
 	case Loaded:
 		d.loaded(now, ev, base, out)
 	case StoreLow:
@@ -165,6 +165,9 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 // anything is scheduled it is at most a second, since nobody tells when the wall clock is set.
 func (d *Dispatcher) Sleep(now Now) int64 {
 	d.follow(now)
+	if d.durable.isReleasable() {
+		return 0
+	}
 	if d.stopped {
 		return -1
 	}
@@ -272,6 +275,7 @@ func (d *Dispatcher) held() int { return d.stats.Queued + d.stats.Leased + d.sta
 
 // tick does what is due, so much at most: Sleep then asks for the next Tick at once.
 func (d *Dispatcher) tick(now Now, out *Batch) {
+	d.releaseParked(releaseStep, out)
 	if d.stopped {
 		return
 	}

@@ -181,18 +181,23 @@ func (d *Dispatcher) unpark(p *parked, out *Batch) {
 	d.bytes.release(p.data)
 }
 
-// committedTo releases what waited for the batches up to n.
+// committedTo goes on with what waited for the batches up to n.
 func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
+	d.safe(n, out)
+	d.unhold(now, out)
+	d.askLater(out)
+	d.lookAhead(now, out)
+}
+
+// safe keeps the promises that waited for the batches up to n.
+func (d *Dispatcher) safe(n uint64, out *Batch) {
 	q := &d.durable
 	q.committed = max(q.committed, n)
 	for q.sizes.len() > 0 && q.sizes.head().n <= n {
 		q.unsafe -= q.sizes.head().bytes
 		q.sizes.pop()
 	}
-	for q.parked.len() > 0 && q.parked.head().n <= n {
-		d.unpark(q.parked.head(), out)
-		q.parked.pop()
-	}
+	d.releaseParked(releaseStep, out)
 	for q.settling.len() > 0 && q.settling.head().n <= n {
 		s := *q.settling.head()
 		s.n = d.asks.asked
@@ -206,10 +211,21 @@ func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
 		q.keyOrder.pop()
 	}
 	d.drain()
-	d.unhold(now, out)
-	d.askLater(out)
-	d.lookAhead(now, out)
 }
+
+// releaseStep is how many parked effects leave in one step: a slow disk may have gathered many, and nothing else is done
+// meanwhile.
+const releaseStep = 4096
+
+// releaseParked releases effects whose batches are safe, so many at most. A Tick goes on with the rest.
+func (d *Dispatcher) releaseParked(most int, out *Batch) {
+	for q := &d.durable; most > 0 && q.isReleasable(); most-- {
+		d.unpark(q.parked.head(), out)
+		q.parked.pop()
+	}
+}
+
+func (q *durable) isReleasable() bool { return q.parked.len() > 0 && q.parked.head().n <= q.committed }
 
 // drain frees what no load that is not answered can be older than.
 func (d *Dispatcher) drain() {
@@ -230,12 +246,13 @@ func (d *Dispatcher) drain() {
 
 // commitFailed keeps the promises up to n, takes back those after it, and makes none any more. Runs are forgotten, since
 // nothing that becomes of them can be kept: the store still has them, as they were, for the next start.
-func (d *Dispatcher) commitFailed(now Now, n uint64, out *Batch) {
+func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 	if d.durable.failed {
 		return
 	}
-	d.committedTo(now, n, out)
+	d.safe(n, out)
 	q := &d.durable
+	d.releaseParked(q.parked.len(), out)
 	q.failed = true
 	for ; q.parked.len() > 0; q.parked.pop() {
 		p := q.parked.head()

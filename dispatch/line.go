@@ -137,7 +137,7 @@ func (d *Dispatcher) wants(num uint32, l *lane) bool {
 func (d *Dispatcher) want(now Now, num uint32, l *lane, rank uint8, out *Batch) {
 	switch {
 	case !d.wants(num, l):
-	case d.held() >= d.cfg.MaxTasks:
+	case !d.roomForRuns():
 		d.starve(now, num, l, rank, out)
 	default:
 		a := ask{kind: askLane, num: num, rank: rank, limit: pageRows}

@@ -43,10 +43,12 @@ type kept struct {
 	fence     uint64
 	line      []dispatch.Standing // before the step
 	met       map[string]int
-	answering *load // the answer that comes
-	noStamp   bool  // the store does not know what stamps were given out
-	event     *ask  // of the step
-	idle      int   // Ticks in a row that were wanted at once and changed nothing
+	answering *load        // the answer that comes
+	noStamp   bool         // the store does not know what stamps were given out
+	event     *ask         // of the step
+	loads     int          // asked in a row with no effect,
+	loadsAt   dispatch.Now // and without time passing
+	idle      int          // Ticks in a row that were wanted at once and changed nothing
 
 	draining, stopped, low bool
 	out                    dispatch.Batch

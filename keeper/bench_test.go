@@ -15,9 +15,13 @@ import (
 // BenchmarkRuns is the whole way of a run but for the sockets: asked for, recorded, durable and acknowledged (submit), and
 // then worked, its outcome recorded and durable too (life). 512 are under way. cpu-ns/op is what all goroutines take.
 func BenchmarkRuns(b *testing.B) {
-	for name, worked := range map[string]bool{"submit": false, "life": true} {
-		b.Run(name, func(b *testing.B) { newRunner(b, worked).run(b) })
-	}
+	b.Run("submit", func(b *testing.B) { newRunner(b, false).run(b) })
+	b.Run("life", func(b *testing.B) { newRunner(b, true).run(b) })
+	b.Run("schedule", func(b *testing.B) {
+		r := newRunner(b, false)
+		r.event.Kind, r.event.At = dispatch.ScheduleTask, time.Now().UnixMilli()+1e12
+		r.run(b)
+	})
 }
 
 // runner is a dispatcher with its keeper, eight producers and a worker.
@@ -139,7 +143,7 @@ func (r *runner) Deliver(batch *dispatch.Batch) {
 	n := int64(0)
 	for i := range batch.Effects {
 		switch e := &batch.Effects[i]; e.Kind {
-		case dispatch.Accepted:
+		case dispatch.Accepted, dispatch.Scheduled:
 			n++
 		case dispatch.HandOut:
 			r.tokens = append(r.tokens, e.Token)
