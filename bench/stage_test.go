@@ -13,7 +13,7 @@ import (
 // startWorkman runs the real server until the test ends.
 func startWorkman(t *testing.T, flags ...string) *target {
 	t.Helper()
-	target, err := soakServer(t).start(t.Context(), nil, nil, flags...)
+	target, err := soakServer(t).start(t.Context(), nil, nil, append([]string{"--memory"}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
