@@ -224,8 +224,15 @@ func (d *Dispatcher) answerFor(now Now, a *ask, how uint32, rows []byte, out *Ba
 
 // mustAskAgain asks once more, later, if what became of a run may be newer than the answer, and is not in memory any more.
 func (d *Dispatcher) mustAskAgain(a *ask, id ID, out *Batch) bool {
+	if d.durable.failed { // what became of runs since is in the store or nowhere
+		if a.committed == d.durable.committed {
+			return false
+		}
+		d.ask(*a, out)
+		return true
+	}
 	slot := d.runs[id]
-	if slot == 0 || d.durable.failed {
+	if slot == 0 {
 		return false
 	}
 	t := d.tasks.at(slot)

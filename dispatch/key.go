@@ -16,7 +16,7 @@ type keyOrder struct {
 // key for another task is another.
 func (d *Dispatcher) runOfKey(now Now, s *submit, out *Batch) {
 	s.hash = KeyHash(s.name, s.Key)
-	if k, ok := d.durable.keys[s.hash]; ok {
+	if k, ok := d.durable.keys[s.hash]; ok && !d.durable.failed {
 		d.attachLive(now, s, k, out)
 		return
 	}
