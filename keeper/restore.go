@@ -77,11 +77,12 @@ func (r *restore) queue() (failed error) {
 	}
 	err := r.store.Scan(dispatch.TableQueue, nil, nil, func(key, _ []byte) bool {
 		r.read()
-		name, rank, _, ok := dispatch.ParseQueueKey(key)
+		name, rank, place, ok := dispatch.ParseQueueKey(key)
 		if !ok {
 			failed = fmt.Errorf("%w: a key of table %q of %d bytes", dispatch.ErrStored, dispatch.TableQueue, len(key))
 			return false
 		}
+		r.stamp = max(r.stamp, place) // one that came back has a later place than its id
 		if last := len(lane) - 1; n == 0 || string(lane[:last]) != string(name) || lane[last] != rank {
 			count()
 			lane = append(append(lane[:0], name...), rank)

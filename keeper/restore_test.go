@@ -42,22 +42,31 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for start := uint32(2); start < 5; start++ {
+	for start := uint32(2); start < 6; start++ {
 		k = open(t, config(t, fs))
 		got := new(memory)
 		if err := k.Restore(got, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]int{"a/4": 3, "a/0": 2, "ab/4": 1, strings.Repeat("n", 128) + "/9": 5}
+		if start == 5 {
+			want["a/4"]++
+		}
 		if !maps.Equal(got.lanes, want) || got.runs != 3 || got.bytes != 123 || got.epoch != start {
 			t.Errorf("start %d: %+v", start, got)
 		}
 		stamp := run.Stamp()
-		if start == 4 {
+		switch start {
+		case 4:
 			stamp = run.Stamp() + 5
+		case 5: // the place of a run that came back
+			stamp = run.Stamp() + 9
 		}
 		if got.stamp != stamp {
 			t.Errorf("start %d: stamp %d, want %d", start, got.stamp, stamp)
+		}
+		if start == 4 {
+			k.Keep(batch(1, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("a"), 4, run.Stamp()+9, run), run[:]}))
 		}
 		if start == 3 {
 			k.Keep(batch(1, op{dispatch.TableMeta, []byte(dispatch.MetaStamp), binary.BigEndian.AppendUint64(nil, stamp+5)}))
