@@ -157,11 +157,11 @@ func (d *Dispatcher) askLater(out *Batch) {
 func (d *Dispatcher) loaded(now Now, ev *Event, base []byte, out *Batch) {
 	q := &d.asks
 	i := int(ev.Seq - q.oldest())
-	if ev.Seq < q.oldest() || i >= q.open.len() || q.open.all[q.open.first+i].done {
+	if ev.Seq < q.oldest() || i >= q.open.len() || q.open.at(i).done {
 		return
 	}
-	a := q.open.all[q.open.first+i]
-	q.open.all[q.open.first+i].done = true
+	a := *q.open.at(i)
+	q.open.at(i).done = true
 	q.busy--
 	for q.open.len() > 0 && q.open.head().done {
 		q.open.pop()

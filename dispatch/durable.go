@@ -26,13 +26,17 @@ type batchSize struct {
 	bytes int64
 }
 
-// parked is an effect that waits for a batch. Its bytes are in data, one after the other.
+// parked is an effect that waits for a batch. Its bytes are in data, one after the other. It holds no pointer: a slow disk may
+// have gathered many, and the collector is to pass them by.
 type parked struct {
 	n                          uint64
-	effect                     Effect
+	to                         Conn
+	seq                        uint64
+	token                      Token
 	data                       block
-	nonceLen, nameLen, bodyLen int
-	hasNonce                   bool
+	nonceLen, nameLen, bodyLen uint32
+	kind                       EffectKind
+	found, hasNonce, hasBody   bool
 	call                       ID // of a callback, instead of an effect
 }
 
@@ -99,7 +103,7 @@ func (d *Dispatcher) del(out *Batch, table byte, key []byte) {
 func (d *Dispatcher) weigh(n int) {
 	q := &d.durable
 	q.unsafe += int64(n)
-	q.sizes.all[len(q.sizes.all)-1].bytes += int64(n)
+	q.sizes.last().bytes += int64(n)
 }
 
 func (d *Dispatcher) putQueue(out *Batch, name []byte, place uint64, id ID) {
@@ -134,12 +138,11 @@ func (d *Dispatcher) park(e Effect, out *Batch) {
 		out.Effects = append(out.Effects, d.ownEffect(e))
 		return
 	}
-	p := parked{n: q.batches, effect: e, nonceLen: len(e.Nonce), nameLen: len(e.Name), bodyLen: len(e.Body), hasNonce: e.Nonce != nil}
-	p.data = d.bytes.putAll(e.Nonce, e.Name, e.Body)
-	p.effect.Nonce, p.effect.Name = nil, nil
-	if e.Body != nil {
-		p.effect.Body = noBody
+	p := parked{
+		n: q.batches, to: e.To, seq: e.Seq, token: e.Token, kind: e.Kind, found: e.Found, hasNonce: e.Nonce != nil, hasBody: e.Body != nil,
+		nonceLen: uint32(len(e.Nonce)), nameLen: uint32(len(e.Name)), bodyLen: uint32(len(e.Body)),
 	}
+	p.data = d.bytes.putAll(e.Nonce, e.Name, e.Body)
 	q.parked.push(p)
 	q.unsafe += p.weight()
 }
@@ -166,8 +169,11 @@ func (d *Dispatcher) unpark(p *parked, out *Batch) {
 		out.Calls = append(out.Calls, p.call)
 		return
 	}
-	b := d.bytes.bytes(p.data, p.nonceLen+p.nameLen+p.bodyLen)
-	e := p.effect
+	b := d.bytes.bytes(p.data, int(p.nonceLen+p.nameLen+p.bodyLen))
+	e := Effect{Kind: p.kind, Found: p.found, To: p.to, Seq: p.seq, Token: p.token}
+	if p.hasBody {
+		e.Body = noBody
+	}
 	if p.hasNonce {
 		e.Nonce = b[:p.nonceLen:p.nonceLen]
 	}
@@ -260,9 +266,9 @@ func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 			continue
 		}
 		d.stats.Refused++
-		p.effect = Effect{Kind: Refused, Reason: NotStored, To: p.effect.To, Seq: p.effect.Seq}
-		p.nameLen, p.bodyLen = 0, 0
+		p.kind, p.found, p.token, p.nameLen, p.bodyLen, p.hasBody = Refused, false, Token{}, 0, 0, false
 		d.unpark(p, out)
+		out.Effects[len(out.Effects)-1].Reason = NotStored
 	}
 	q.unsafe, q.sizes = 0, fifo[batchSize]{}
 	d.asks.giveUp(d, NotStored, out)

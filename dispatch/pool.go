@@ -38,25 +38,49 @@ func (p *pool[T]) give(n uint32) {
 	p.spare = append(p.spare, n)
 }
 
-// fifo is first in, first out.
+// fifo is first in, first out. It grows by pages: what a slow disk has gathered may be much, and is never copied.
 type fifo[T any] struct {
-	all   []T
-	first int
+	pages []*[fifoPage]T
+	spare *[fifoPage]T
+	first int // of the first page
+	count int
 }
 
-func (q *fifo[T]) push(v T) { q.all = append(q.all, v) }
+const fifoPage = 256
 
-func (q *fifo[T]) len() int { return len(q.all) - q.first }
+func (q *fifo[T]) len() int { return q.count }
 
-func (q *fifo[T]) head() *T { return &q.all[q.first] }
+// at is the element so many behind the head.
+func (q *fifo[T]) at(i int) *T {
+	i += q.first
+	return &q.pages[i/fifoPage][i%fifoPage]
+}
 
-// pop lets go of the head. Each element is moved at most once for each that left.
+func (q *fifo[T]) head() *T { return q.at(0) }
+
+func (q *fifo[T]) last() *T { return q.at(q.count - 1) }
+
+func (q *fifo[T]) push(v T) {
+	if q.first+q.count == len(q.pages)*fifoPage {
+		page := q.spare
+		if q.spare = nil; page == nil {
+			page = new([fifoPage]T)
+		}
+		q.pages = append(q.pages, page)
+	}
+	q.count++
+	*q.last() = v
+}
+
+// pop lets go of the head.
 func (q *fifo[T]) pop() {
 	var zero T
-	q.all[q.first] = zero
-	if q.first++; q.first*2 >= len(q.all) {
-		n := copy(q.all, q.all[q.first:])
-		clear(q.all[n:])
-		q.all, q.first = q.all[:n], 0
+	*q.head() = zero
+	q.first++
+	if q.count--; q.first == fifoPage {
+		q.spare = q.pages[0]
+		n := copy(q.pages, q.pages[1:])
+		q.pages[n] = nil
+		q.pages, q.first = q.pages[:n], 0
 	}
 }

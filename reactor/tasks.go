@@ -126,8 +126,13 @@ func (e *end) Woken() {
 }
 
 func (e *end) unpack() {
-	for p := e.outbox.take(); p != nil; p = p.next {
-		p.open(e.deliver)
+	for p := e.outbox.take(); p != nil; {
+		for rest := p.open(); len(rest) > 0; {
+			rest = rest[e.some(rest):]
+		}
+		next := p.next
+		p.done()
+		p = next
 	}
 }
 
