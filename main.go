@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -37,11 +38,23 @@ func main() {
 	}
 }
 
+// cores is how many the process may use.
+var cores = runtime.GOMAXPROCS(0)
+
+// spareProcessors are Ps beyond the cores (Go's word for what a goroutine needs to run). The committer of the journal waits
+// in system calls with one, and the applier, the collector and Pebble's compactions may each keep one busy for a while; with
+// no more Ps than cores an event loop that wakes would wait behind them for 10 ms at a time, where the operating system lets
+// it go first. Measured on two cores: a third more submits, half more lives (docs/benchmarks.md, settings that were tried).
+const spareProcessors = 4
+
 // run serves until a signal asks for the end: the first drains, a second ends at once.
 func run(o options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer footprint.Watch(log)()
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(cores + spareProcessors)
+	}
 	debug.SetMemoryLimit(memoryLimit() / 10 * 8) // the collector may be late
 	if o.fit(memoryLimit()) {
 		log.Warn("the memory there is does not hold as many tasks, runs and names as may be; fewer are taken",

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -152,7 +151,7 @@ func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Co
 	c.Reserve = o.reserve()
 	if c.Loops = o.Loops; c.Loops == 0 {
 		// Measured: on two cores that clients share, one loop beats two.
-		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)
+		c.Loops = min(max(1, cores/2), 64)
 	}
 	if c.MaxConns = o.MaxConns; c.MaxConns == 0 {
 		var files syscall.Rlimit

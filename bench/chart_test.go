@@ -165,7 +165,7 @@ func TestSweepOfTheRealServer(t *testing.T) {
 	if err := s.run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"pending 0      workman", "pending 1,500  workman  waiting tasks", "pending 1,500: --max-tasks 11500"} {
+	for _, want := range []string{"pending 0      workman", "pending 1,500  workman  waiting tasks", "pending 1,500: --memory --max-tasks 11500"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

@@ -213,7 +213,8 @@ due       workman  late, max  ms         3    1.50–12,346
 due       relay    late, max  ms        -3  -12,346–-1.50
 
 Flags that workman was started with:
-  x: --max-tasks 10005
+  s1: --memory
+  x: --memory --max-tasks 10005
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
