@@ -41,20 +41,29 @@ func main() {
 // cores is how many the process may use.
 var cores = runtime.GOMAXPROCS(0)
 
-// spareProcessors are Ps beyond the cores (Go's word for what a goroutine needs to run). The committer of the journal waits
-// in system calls with one, and the applier, the collector and Pebble's compactions may each keep one busy for a while; with
-// no more Ps than cores an event loop that wakes would wait behind them for 10 ms at a time, where the operating system lets
-// it go first. Measured on two cores: a third more submits, half more lives (docs/benchmarks.md, settings that were tried).
+// spareProcessors are Ps beyond the cores (Go's word for what a goroutine needs to run), while the store works. The committer
+// of the journal waits in system calls with one, and the applier, the collector and Pebble's compactions may each keep one
+// busy for a while; with no more Ps than cores an event loop that wakes would wait behind them for 10 ms at a time, where the
+// operating system lets it go first. Measured on two cores: a third more submits, half more lives. Without durable work they
+// would cost single tasks a tenth (docs/benchmarks.md, settings that were tried).
 const spareProcessors = 4
+
+// spare makes room for the store's goroutines, unless the user has said how many Ps there are to be.
+func spare(working bool) {
+	switch {
+	case os.Getenv("GOMAXPROCS") != "":
+	case working:
+		runtime.GOMAXPROCS(cores + spareProcessors)
+	default:
+		runtime.GOMAXPROCS(cores)
+	}
+}
 
 // run serves until a signal asks for the end: the first drains, a second ends at once.
 func run(o options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer footprint.Watch(log)()
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(cores + spareProcessors)
-	}
 	debug.SetMemoryLimit(memoryLimit() / 10 * 8) // the collector may be late
 	if o.fit(memoryLimit()) {
 		log.Warn("the memory there is does not hold as many tasks, runs and names as may be; fewer are taken",

@@ -100,6 +100,7 @@ func (s *service) keeping() keeper.Config {
 	c.Store.Reserve = s.o.DiskReserve
 	c.Store.Progress = func(done, total int64) { s.progress("bytes of the journal read", done, total) }
 	c.Store.Async = s.o.Durability == "async"
+	c.Working = spare
 	c.Store.MaxPending = 1 << 30 // the dispatcher bounds it
 	c.Store.Fatal = func(err error) {
 		s.log.Error("the store can neither go on nor go back: the process ends; starting it again makes good what was under way", "error", err)

@@ -17,6 +17,10 @@ type Config struct {
 	Readers  int          // goroutines that answer the dispatcher's questions
 	MaxLoads int          // questions that wait; more fail. The dispatcher asks no more than 256 at once
 	Log      *slog.Logger // may be nil
+
+	// Working is told when there begins to be something to store, and when there has been nothing for ten seconds. It is
+	// called by one goroutine, and must not block. It may be nil.
+	Working func(is bool)
 }
 
 // DefaultConfig is right for most. Readers wait for the disk more than they compute.
@@ -38,6 +42,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%w: MaxLoads is %d, and must be at least 1", ErrConfig, c.MaxLoads)
 	case c.Store.Told != nil:
 		return fmt.Errorf("%w: Store.Told is set, and the keeper needs it itself", ErrConfig)
+	}
+	if c.Working == nil {
+		c.Working = func(bool) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

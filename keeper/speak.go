@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"time"
 
 	"workman/dispatch"
 )
@@ -79,10 +80,15 @@ func (k *Keeper) loaded(a answer) {
 	k.tell(func(n *news) { n.answers = append(n.answers, a) })
 }
 
+// quietSeconds is after how many seconds without news the store is said not to work any more.
+const quietSeconds = 10
+
 // speak tells the dispatcher the news until the keeper is closed.
 func (k *Keeper) speak(to Submitter) {
 	defer k.silence()
 	var in dispatch.Input
+	var look <-chan time.Time // while the store works
+	var worked, quiet int
 	for {
 		for to.Help() {
 			continue
@@ -94,6 +100,19 @@ func (k *Keeper) speak(to Submitter) {
 		case <-k.news.poke:
 		case run := <-k.called:
 			addCalled(&in, run)
+		case <-look:
+			if quiet++; worked > 0 {
+				worked, quiet = 0, 0
+			}
+			if quiet >= quietSeconds {
+				look = nil
+				k.cfg.Working(false)
+			}
+			continue
+		}
+		if worked++; look == nil {
+			look, worked, quiet = time.Tick(time.Second), 1, 0
+			k.cfg.Working(true)
 		}
 		k.addCalled(&in)
 		said, over := k.gather(&in)
