@@ -89,7 +89,7 @@ func (c *Combiner) Exclusive(f func(d *Dispatcher)) {
 // helps to make them fewer. Without that an event loop would go on reading from a peer that sends much, while somebody else
 // has the dispatcher, and all others would wait behind what it has read.
 const (
-	mostBehind = 1024
+	mostBehind = 256
 	patience   = 20 // milliseconds
 )
 

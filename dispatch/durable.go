@@ -221,7 +221,7 @@ func (d *Dispatcher) safe(n uint64, out *Batch) {
 
 // releaseStep is how many parked effects leave in one step: a slow disk may have gathered many, and nothing else is done
 // meanwhile.
-const releaseStep = 4096
+const releaseStep = 1024
 
 // releaseParked releases effects whose batches are safe, so many at most. A Tick goes on with the rest.
 func (d *Dispatcher) releaseParked(most int, out *Batch) {
