@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"workman/callback"
@@ -66,6 +67,7 @@ func (s *service) open(signals <-chan os.Signal) error {
 	s.pages = console.New(console.Config{
 		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Backup: s.backup(), Local: s.server.Loopback(),
 	})
+	debug.FreeOSMemory() // what the opening needed
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)
 	s.tasks.Start()
 	s.tasks.Starting("")
