@@ -53,6 +53,14 @@ func launch(t *testing.T, env ...string) *program {
 // launchUnder launches the binary from a shell that has run a command, which may set limits.
 func launchUnder(t *testing.T, command string, env ...string) *program {
 	t.Helper()
+	p := launchUnready(t, command, env...)
+	p.line("workman is ready")
+	return p
+}
+
+// launchUnready is launchUnder for a server whose store is still being opened.
+func launchUnready(t *testing.T, command string, env ...string) *program {
+	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +70,7 @@ func launchUnder(t *testing.T, command string, env ...string) *program {
 		cmd = exec.Command("sh", "-c", command+` && exec "$0"`, binary)
 	}
 	p := &program{t: t, cmd: cmd, log: make(chan string, 1000), done: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), append([]string{"PORT=0"}, env...)...)
+	p.cmd.Env = append(os.Environ(), append([]string{"PORT=0", "WORKMAN_DATA=" + filepath.Join(t.TempDir(), "data")}, env...)...)
 	stderr, err := p.cmd.StderrPipe()
 	if err == nil {
 		err = p.cmd.Start()
@@ -77,14 +85,26 @@ func launchUnder(t *testing.T, command string, env ...string) *program {
 		}
 		close(p.log)
 		p.done <- p.cmd.Wait()
+		close(p.done)
 	}()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
-		_ = p.cmd.Process.Kill()
+		p.kill()
 	})
 	port := regexp.MustCompile(`http://(?:127\.0\.0\.1|\[::\]|0\.0\.0\.0):([0-9]+)`).FindStringSubmatch(p.line("is listening"))[1]
 	p.addr = "127.0.0.1:" + port
 	return p
+}
+
+// data is the folder it keeps its runs in.
+func (p *program) data() string {
+	dir := ""
+	for _, e := range p.cmd.Env { // the last one counts
+		if name, value, _ := strings.Cut(e, "="); name == "WORKMAN_DATA" {
+			dir = value
+		}
+	}
+	return dir
 }
 
 // line waits for a line of the log.
@@ -114,6 +134,15 @@ func (p *program) signal() {
 	}
 }
 
+// kill ends it as kill -9 does, and waits until it is gone.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill()
+	for range p.log {
+		continue // it may wait for somebody to read what it says
+	}
+	<-p.done
+}
+
 func (p *program) exit(code int) {
 	p.t.Helper()
 	select {
@@ -128,14 +157,14 @@ func (p *program) exit(code int) {
 
 // socket is a WebSocket client that reads with a deadline.
 type socket struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   io.Reader
 }
 
 func (p *program) socket(path string) *socket { return openSocket(p.t, p.addr, path) }
 
-func openSocket(t *testing.T, addr, path string) *socket {
+func openSocket(t testing.TB, addr, path string) *socket {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -300,7 +329,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 // waitFor asks again until something is so.
-func waitFor(t *testing.T, what string, is func() bool) {
+func waitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	every := time.NewTicker(5 * time.Millisecond)
 	defer every.Stop()

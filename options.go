@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -36,16 +35,27 @@ type options struct {
 
 	DeadAfter time.Duration `default:"30s" env:"WORKMAN_DEAD_AFTER" help:"How long a peer's machine may be out of reach before its connection is given up and its tasks go to others."`
 
+	Data        string `default:"workman-data" env:"WORKMAN_DATA" help:"Folder that keeps runs and schedules; made if it is not there."`
+	Memory      bool   `env:"WORKMAN_MEMORY" help:"Keep runs and schedules in memory only: they end with the process."`
+	Durability  string `default:"fsync" enum:"fsync,async" env:"WORKMAN_DURABILITY" help:"When a run counts as stored: fsync, when the disk has it; async, when the operating system has it, and about a second may be lost in a power cut."`
+	Policies    string `env:"WORKMAN_POLICIES" placeholder:"FILE" help:"JSON file that says for each task name (name* for all that begin so) how its runs are treated: {\"mail\":{\"attempts\":3,\"timeout\":\"30s\"}}."`
+	KeepBytes   int64  `default:"17179869184" env:"WORKMAN_KEEP_BYTES" help:"Room for finished runs; the first to expire go before their time when there are more."`
+	DiskReserve int64  `default:"0" env:"WORKMAN_DISK_RESERVE" help:"Bytes of the disk that are left for finishing what was accepted: with less free, new runs are refused; 0 for what suits."`
+
+	CallbackSecrets []string `env:"WORKMAN_CALLBACK_SECRETS" placeholder:"SECRET" help:"What callbacks are signed with (whsec_… as of Standard Webhooks); two while one replaces the other. Without, they are not signed."`
+	CallbackHosts   []string `env:"WORKMAN_CALLBACK_HOSTS" placeholder:"HOST" help:"Hosts that callbacks may reach although they are private or this machine."`
+	CallbackPrivate bool     `env:"WORKMAN_CALLBACK_PRIVATE" help:"Callbacks may reach every address, private ones and this machine too."`
+
 	Drain time.Duration `default:"25s" env:"WORKMAN_DRAIN" help:"After SIGTERM, how long running tasks may take to finish."`
 	Loops int           `default:"0" env:"WORKMAN_LOOPS" help:"Event loops; 0 for what suits the machine."`
 
-	MaxTasks     int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
-	MaxCalls     int   `default:"100000" env:"WORKMAN_MAX_CALLS" help:"Of these, tasks of one connection that it has no answer to yet."`
-	MaxSchedules int   `default:"1000000" env:"WORKMAN_MAX_SCHEDULES" help:"Tasks scheduled for later at once."`
-	MaxNames     int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
-	MaxBytes     int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
-	MaxMessage   int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" help:"Size of one WebSocket message or HTTP body."`
-	MaxConns     int   `default:"0" env:"WORKMAN_MAX_CONNS" help:"Connections at once; 0 for the limit of open files less 64."`
+	MaxTasks   int   `default:"1000000" env:"WORKMAN_MAX_TASKS" help:"Tasks waiting or running at once."`
+	MaxCalls   int   `default:"100000" env:"WORKMAN_MAX_CALLS" help:"Of these, tasks of one connection that it has no answer to yet."`
+	MaxRuns    int   `default:"131072" env:"WORKMAN_MAX_RUNS" help:"Of these, runs that are stored; the others wait on the disk only."`
+	MaxNames   int   `default:"100000" env:"WORKMAN_MAX_NAMES" help:"Different task names in use at once."`
+	MaxBytes   int64 `default:"0" env:"WORKMAN_MAX_BYTES" help:"Memory for tasks that wait, messages that come in and answers that are not read; 0 for half of what the machine or its cgroup has."`
+	MaxMessage int   `default:"16777216" env:"WORKMAN_MAX_MESSAGE" help:"Size of one WebSocket message or HTTP body."`
+	MaxConns   int   `default:"0" env:"WORKMAN_MAX_CONNS" help:"Connections at once; 0 for the limit of open files less 64."`
 
 	LogFormat string `default:"text" enum:"text,json" env:"WORKMAN_LOG_FORMAT" help:"Form of the log on standard error: text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"WORKMAN_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
@@ -67,9 +77,10 @@ func (o *options) Validate() error {
 	}{
 		{"drain", int64(o.Drain), 0, int64(time.Hour * 24)},
 		{"dead-after", int64(o.DeadAfter), int64(time.Second), int64(time.Hour)}, {"loops", int64(o.Loops), 0, 255},
-		{"max-tasks", int64(o.MaxTasks), 1, 1 << 30},
-		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-schedules", int64(o.MaxSchedules), 1, 1 << 30},
+		{"max-tasks", int64(o.MaxTasks), 1, 1 << 29},
+		{"max-calls", int64(o.MaxCalls), 1, 1 << 30}, {"max-runs", int64(o.MaxRuns), 1, 1 << 28},
 		{"max-names", int64(o.MaxNames), 1, 1 << 30}, {"max-bytes", o.MaxBytes, 0, 1 << 50},
+		{"keep-bytes", o.KeepBytes, 1 << 20, 1 << 50}, {"disk-reserve", o.DiskReserve, 0, 1 << 50},
 		{"max-message", int64(o.MaxMessage), 1024, 1 << 30}, {"max-conns", int64(o.MaxConns), 0, 1 << 24},
 	} {
 		if b.v < b.lo || b.v > b.hi {
@@ -101,22 +112,22 @@ func (o *options) bytes() int64 {
 	return memoryLimit() / 2
 }
 
-// What a task, a schedule and a name take beside the bytes they carry, at most.
+// What a task, a run and a name take beside the bytes they carry, at most.
 const (
-	taskBytes     = 96
-	scheduleBytes = taskBytes + 24
-	nameBytes     = 512
+	taskBytes = 96
+	runBytes  = taskBytes + 320
+	nameBytes = 512
 )
 
-// fit lowers the bounds on how many tasks, schedules and names there may be to what a quarter of so much memory holds,
+// fit lowers the bounds on how many tasks, runs and names there may be to what a quarter of so much memory holds,
 // all alike, and reports whether it did. Half is for the bytes they carry, and the last quarter for everything else.
 func (o *options) fit(memory int64) bool {
-	want := float64(o.MaxTasks)*taskBytes + float64(o.MaxSchedules)*scheduleBytes + float64(o.MaxNames)*nameBytes
+	want := float64(o.MaxTasks)*taskBytes + float64(o.MaxRuns)*runBytes + float64(o.MaxNames)*nameBytes
 	share := float64(memory/4) / want
 	if share >= 1 {
 		return false
 	}
-	for _, n := range []*int{&o.MaxTasks, &o.MaxSchedules, &o.MaxNames} {
+	for _, n := range []*int{&o.MaxTasks, &o.MaxRuns, &o.MaxNames} {
 		*n = max(1, int(float64(*n)*share))
 	}
 	return true
@@ -124,8 +135,13 @@ func (o *options) fit(memory int64) bool {
 
 func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c := dispatch.DefaultConfig()
-	c.MaxTasks, c.ConnTasks, c.MaxSchedules, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxSchedules, o.MaxNames
+	c.MaxTasks, c.ConnTasks, c.MaxRuns, c.MaxNames = o.MaxTasks, o.MaxCalls, o.MaxRuns, o.MaxNames
 	c.Budget = budget
+	c.Durable, c.KeepBytes = true, o.KeepBytes
+	if o.Memory {
+		c.MaxRun = 7 << 20 // what a store in memory takes at once
+	}
+	c.MaxUnsafe = min(c.MaxUnsafe, max(memoryLimit()/16, 1<<20))
 	return c
 }
 
@@ -135,7 +151,7 @@ func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Co
 	c.Reserve = o.reserve()
 	if c.Loops = o.Loops; c.Loops == 0 {
 		// Measured: on two cores that clients share, one loop beats two.
-		c.Loops = min(max(1, runtime.GOMAXPROCS(0)/2), 64)
+		c.Loops = min(max(1, cores/2), 64)
 	}
 	if c.MaxConns = o.MaxConns; c.MaxConns == 0 {
 		var files syscall.Rlimit

@@ -124,8 +124,9 @@ func TestA20OnlyWhenTold(t *testing.T) {
 		return err == nil
 	}
 	local := launch(t)
-	open := launch(t, "HOST=0.0.0.0")
+	open := launchUnready(t, "", "HOST=0.0.0.0")
 	warning := open.line("other machines can reach this server")
+	open.line("workman is ready")
 	for _, want := range []string{"level=WARN", "no tokens", "firewall or a proxy", "leave HOST at localhost", "host=0.0.0.0"} {
 		if !strings.Contains(warning, want) {
 			t.Errorf("the warning does not say %q: %s", want, warning)

@@ -155,15 +155,15 @@ func TestConfigErrors(t *testing.T) {
 
 // TestL15Fit: what memory does not hold is not promised, and what it does is left alone.
 func TestL15Fit(t *testing.T) {
-	usual := options{MaxTasks: 1_000_000, MaxSchedules: 1_000_000, MaxNames: 100_000}
+	usual := options{MaxTasks: 1_000_000, MaxRuns: 131_072, MaxNames: 100_000}
 	o := usual
 	if o.fit(4<<30) || !reflect.DeepEqual(o, usual) {
-		t.Errorf("in 4 GiB: %d tasks, %d schedules, %d names", o.MaxTasks, o.MaxSchedules, o.MaxNames)
+		t.Errorf("in 4 GiB: %d tasks, %d runs, %d names", o.MaxTasks, o.MaxRuns, o.MaxNames)
 	}
 	if !o.fit(256 << 20) {
 		t.Error("256 MiB are said to hold them all")
 	}
-	if n := o.MaxTasks*taskBytes + o.MaxSchedules*scheduleBytes + o.MaxNames*nameBytes; n > 64<<20 || n < 60<<20 {
+	if n := o.MaxTasks*taskBytes + o.MaxRuns*runBytes + o.MaxNames*nameBytes; n > 64<<20 || n < 60<<20 {
 		t.Errorf("in 256 MiB they take %d bytes, want a quarter", n)
 	}
 	if o = usual; !o.fit(1) || o.MaxTasks != 1 || o.MaxNames != 1 {

@@ -31,7 +31,7 @@ func cage(t *testing.T, bytes int) (dir, peak, kills string) {
 		if os.Mkdir(dir, 0o755) != nil {
 			continue
 		}
-		t.Cleanup(func() { _ = os.Remove(dir) }) // before the program is killed it is not empty: waited for below
+		t.Cleanup(func() { _ = os.Remove(dir) }) // after the program has ended: before, it is not empty
 		_ = os.WriteFile(filepath.Join(v.root, "cgroup.subtree_control"), []byte("+memory"), 0o644)
 		if os.WriteFile(filepath.Join(dir, v.limit), []byte(strconv.Itoa(bytes)), 0o644) != nil {
 			continue
@@ -52,10 +52,6 @@ func launchCaged(t *testing.T, bytes int, env ...string) *caged {
 	t.Helper()
 	dir, peak, kills := cage(t, bytes)
 	p := launchUnder(t, "echo $$ > "+dir+"/cgroup.procs", env...)
-	t.Cleanup(func() { // runs first
-		_ = p.cmd.Process.Kill()
-		<-p.done
-	})
 	return &caged{program: p, peak: peak, kills: kills}
 }
 
@@ -269,7 +265,7 @@ func (c *caged) tiny(t *testing.T) {
 	c.lives(t, "with tiny tasks and schedules, 1,200,000 each")
 	n := c.work(t, "tiny")
 	t.Logf("%d tiny tasks were taken", n)
-	if n < 100_000 || n > 300_000 {
-		t.Errorf("%d tiny tasks were taken, and 256 MiB hold a quarter of a million", n)
+	if n < 100_000 || n > 400_000 {
+		t.Errorf("%d tiny tasks were taken, and 256 MiB hold a third of a million", n)
 	}
 }

@@ -126,7 +126,7 @@ func (p pair) task() time.Duration {
 	return time.Since(began)
 }
 
-func tokenOf(t *testing.T, task string) string {
+func tokenOf(t testing.TB, task string) string {
 	t.Helper()
 	m := nonce.FindStringSubmatch(task[max(0, len(task)-40):])
 	if m == nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPages: lists of what there is, in pages, over connections that leave the event loops.
@@ -23,7 +24,7 @@ func TestPages(t *testing.T) {
 	q := s.socket(t, "/websocket")
 	q.say(`{"action":"RunTask","name":"task-1","nonce":1}`)
 	q.say(`{"action":"RunTask","name":"waits","nonce":2}`)
-	q.say(`{"action":"ScheduleTask","name":"later","when":"2099-01-01T00:00:00Z","nonce":3}`)
+	q.say(`{"action":"ScheduleTask","name":"later","when":"` + time.Now().Add(20*time.Second).UTC().Format(time.RFC3339) + `","nonce":3}`)
 	q.hear()
 	w.hear()
 

@@ -26,16 +26,20 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"console", "reactor", "protocol", "dispatch", "footprint"}},
+	".":                    {imports: []string{"callback", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "footprint"}},
 	"footprint":            {},
-	"console":              {imports: []string{"dispatch"}},
+	"console":              {imports: []string{"document", "dispatch", "store"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
-	"protocol":             {imports: []string{"dispatch"}, pure: true},
+	"protocol":             {imports: []string{"document", "dispatch"}, pure: true},
+	"document":             {imports: []string{"dispatch"}, pure: true},
 	"protocol/transcript":  {},
 	"protocol/conformance": {},
 	"dispatch":             {imports: []string{"schedule"}, pure: true},
 	"schedule":             {pure: true},
 	"store":                {},
+	"keeper":               {imports: []string{"document", "dispatch", "store"}},
+	"callback":             {},
+	"prove":                {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -27,7 +27,7 @@ func (s *service) report(signals <-chan os.Signal) bool {
 				s.log.Warn("no statistics", "error", err)
 				continue
 			}
-			if now.Submitted+now.Finished+now.Refused+now.Fired != last.Submitted+last.Finished+last.Refused+last.Fired {
+			if done(now) != done(last) {
 				s.line(now, last, every)
 			}
 			last = now
@@ -35,16 +35,26 @@ func (s *service) report(signals <-chan os.Signal) bool {
 	}
 }
 
+// done counts whatever is worth a line.
+func done(s dispatch.Stats) uint64 {
+	return s.Submitted + s.Finished + s.Refused + s.Fired + s.Accepted
+}
+
 func (s *service) line(now, last dispatch.Stats, every time.Duration) {
 	s.log.Info("statistics",
 		"tasks/s", (now.Finished-last.Finished)/uint64(every/time.Second),
 		"submitted", now.Submitted-last.Submitted,
 		"finished", now.Finished-last.Finished,
+		"failures", now.Failures-last.Failures,
+		"dead", now.Died-last.Died,
 		"refused", now.Refused-last.Refused,
 		"requeued", now.Requeued-last.Requeued,
 		"bad results", now.BadResults-last.BadResults,
 		"fired", now.Fired-last.Fired,
+		"runs", now.Accepted-last.Accepted,
+		"succeeded", now.Succeeded-last.Succeeded,
 		"queued", now.Queued,
+		"stored", now.Stored,
 		"running", now.Leased,
 		"scheduled", now.Schedule,
 		"workers", now.Workers,

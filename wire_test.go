@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
 	"workman/protocol/transcript"
@@ -30,22 +32,42 @@ func TestMain(m *testing.M) {
 // serve starts a whole server on free ports, and ends it with the test.
 func serve(t testing.TB, set func(*options)) *service {
 	t.Helper()
+	s, _ := serving(t, set)
+	return s
+}
+
+// serving is serve with a server that may also be ended before.
+func serving(t testing.TB, set func(*options)) (s *service, end func()) {
+	t.Helper()
+	s = opened(t, set, t.Output(), nil)
+	end = sync.OnceFunc(func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return s, end
+}
+
+// opened is a server that its caller ends. Its log goes to a writer, and its files are on the machine's disks unless others
+// are given.
+func opened(t testing.TB, set func(*options), log io.Writer, files vfs.FS) *service {
+	t.Helper()
 	o := options{
-		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxSchedules: 1000, MaxNames: 100, MaxMessage: 1 << 20,
+		Host: "localhost", Drain: time.Second, MaxTasks: 1000, MaxCalls: 1000, MaxRuns: 1000, MaxNames: 100, MaxMessage: 1 << 20, KeepBytes: 1 << 30, Memory: true,
 		MaxConns: 100, DeadAfter: 30 * time.Second, LogLevel: "warn",
 	}
 	if set != nil {
 		set(&o)
 	}
-	s, err := start(o, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	s, err := listen(o, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.end(); err != nil {
-			t.Error(err)
-		}
-	})
+	s.files = files
+	if err := s.open(nil); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 

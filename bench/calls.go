@@ -12,6 +12,7 @@ const (
 	aGap     = "a???????????????"
 	bGap     = "b???????????????"
 	sumGap   = "sum?????????????"
+	keyGap   = "key?????????????"
 )
 
 // optionsText are the options of a task, to be patched.
@@ -117,25 +118,45 @@ func (c *calls) String() string { return c.name }
 
 // request is a message with gaps, to be patched for each task.
 type request struct {
-	text              []byte
-	nonceAt, aAt, bAt int // nonceAt is -1 if there is no nonce
+	text []byte
+	mask mask // of a WebSocket frame, 0: none
+	head int  // bytes before what is masked
+	// -1: there is none
+	nonceAt, aAt, bAt, keyAt int
 }
 
 // newRequest finds the gaps of a message.
 func newRequest(message string) request {
-	return request{[]byte(message), strings.Index(message, nonceGap), strings.Index(message, aGap), strings.Index(message, bGap)}
+	at := func(gap string) int { return strings.Index(message, gap) }
+	return request{text: []byte(message), nonceAt: at(nonceGap), aAt: at(aGap), bAt: at(bGap), keyAt: at(keyGap)}
 }
 
-// append appends the message with its gaps filled.
+// framed is the request in a WebSocket frame.
+func (r request) framed(m mask) request {
+	message := string(r.text)
+	r.text, r.mask = m.appendFrame(nil, opText, message), m
+	r.head = len(r.text) - len(message)
+	for _, at := range []*int{&r.nonceAt, &r.aAt, &r.bAt, &r.keyAt} {
+		if *at >= 0 {
+			*at += r.head
+		}
+	}
+	return r
+}
+
+// append appends the message with its gaps filled; a is the key too.
 func (r *request) append(out []byte, nonce uint64, a, b digits) []byte {
 	start := len(out)
 	out = append(out, r.text...)
 	text := out[start:]
 	if r.nonceAt >= 0 {
-		binary.LittleEndian.PutUint64(text[r.nonceAt:], nonce)
+		binary.LittleEndian.PutUint64(text[r.nonceAt:], nonce^r.mask.at(r.nonceAt-r.head))
 	}
-	a.put(text[r.aAt:], 0)
-	b.put(text[r.bAt:], 0)
+	a.put(text[r.aAt:], r.mask.at(r.aAt-r.head))
+	b.put(text[r.bAt:], r.mask.at(r.bAt-r.head))
+	if r.keyAt >= 0 {
+		a.put(text[r.keyAt:], r.mask.at(r.keyAt-r.head))
+	}
 	return out
 }
 

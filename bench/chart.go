@@ -35,10 +35,19 @@ var chartColumns = []chartColumn{
 	{"p99 latency, µs (less is better)", p99},
 }
 
+// circumstances are the machine, and the disk if it matters.
+func (s *suite) circumstances() string {
+	m := thisMachine()
+	text := fmt.Sprintf("%s, %d cores, %s.", m.CPU, m.Cores, m.Go)
+	if s.data.kind != "" {
+		text += " Runs on " + s.data.kind + "."
+	}
+	return text
+}
+
 // draw draws what --svg asks for.
 func (s *suite) draw() error {
-	m := thisMachine()
-	below := fmt.Sprintf("%s, %d cores, %s. Medians of %d rounds, with minimum and maximum.", m.CPU, m.Cores, m.Go, s.Rounds)
+	below := s.circumstances() + fmt.Sprintf(" Medians of %d rounds, with minimum and maximum.", s.Rounds)
 	if s.Sweep != "" {
 		return drawSweep(s.SVG, s.Sweep, below, s.scenarios, s.results)
 	}

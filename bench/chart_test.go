@@ -92,6 +92,30 @@ func TestChartIsNotScaledByTheOneFarBehind(t *testing.T) {
 	}
 }
 
+func TestSecondsAreDrawn(t *testing.T) {
+	of := func(system string, seconds ...float64) result {
+		return result{"durable", system, []round{{}, {PerSecond: seconds}}}
+	}
+	path := filepath.Join(t.TempDir(), "seconds.svg")
+	results := []result{of(workman, 400_000, 410_000, 390_000), of("redis-aof", 300_000, 90_000, 300_000), of("jetstream", 4000),
+		{"s2", workman, []round{{PerSecond: []float64{7, 8}}}}}
+	if err := drawSeconds(path, "of this machine", results); err != nil {
+		t.Fatal(err)
+	}
+	texts, _ := readSVG(t, path)
+	for _, want := range []string{"of this machine", "durable, tasks/s", workman, "redis-aof", "s2, tasks/s: workman", "400,000", "2.5"} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("%q is not in %q", want, texts)
+		}
+	}
+	if slices.Contains(texts, "jetstream") {
+		t.Error("a line of one second is drawn")
+	}
+	if err := drawSeconds(path, "", results[2:3]); err == nil || !strings.Contains(err.Error(), "two --seconds or more") {
+		t.Errorf("nothing to draw: %v", err)
+	}
+}
+
 func TestChartSaysWhereItCannotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "chart.svg")
 	err := drawChart(path, "", scenarios, []result{{"s1", workman, rounds(1, 1)}})
@@ -141,7 +165,7 @@ func TestSweepOfTheRealServer(t *testing.T) {
 	if err := s.run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"pending 0      workman", "pending 1,500  workman  waiting tasks", "pending 1,500: --max-tasks 11500"} {
+	for _, want := range []string{"pending 0      workman", "pending 1,500  workman  waiting tasks", "pending 1,500: --memory --max-tasks 11500"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

@@ -16,6 +16,11 @@ type debtor interface {
 	lost()
 }
 
+// counting is a worker that counts what it finishes.
+type counting interface {
+	count(l *ledger)
+}
+
 // workmanClients speak the wire of docs/protocol.md.
 type workmanClients struct{}
 

@@ -19,6 +19,10 @@ type config struct {
 	Pending    int      `help:"Tasks that wait in the scenario pending." default:"1000000"`
 	Schedules  int      `help:"Schedules that wait in the scenario schedules." default:"1000000"`
 	Due        int      `help:"Schedules that come due in the scenario due." default:"200000"`
+	Kept       int      `help:"Runs that are stored before the load in the scenario durable." placeholder:"N"`
+	Keys       int      `help:"Runs with a key each that are stored before the load in the scenario durable; workman alone." placeholder:"N"`
+	Keyed      float64  `help:"Share of the runs in the scenarios durable and life that have a key, 0 to 1; workman alone." placeholder:"X"`
+	DataDir    string   `help:"Where servers keep runs, each in a folder of its own that is removed afterwards. It must be on a disk." default:"." placeholder:"DIR"`
 	Sweep      string   `help:"Measure how the cost grows with something, instead of scenarios: ${sweeps}." placeholder:"AXIS"`
 	Addr       string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
 	PID        int      `name:"pid" help:"That server's process, to read its CPU time and memory." placeholder:"PID"`
@@ -29,6 +33,7 @@ type config struct {
 	Spin       bool     `help:"Poll the sockets without ever sleeping, so that no server is charged for waking the bench, which on a virtual machine is dear. It wants a core for itself (--pin); s1, which shares one, sleeps on. bench µs/task is then all of its time."`
 	Threads    int      `help:"How many threads play the clients." default:"1"`
 	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
+	Plot       string   `help:"Draw the tasks of each second of the last rounds to this file." placeholder:"FILE"`
 	JSON       string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
 	Gate       string   `help:"Fail if workman's CPU a task over the relay's has grown, beside the ratios of this file (bench/ratio.json). Needs --relay." placeholder:"FILE"`
 	GateFactor float64  `help:"How much it may have grown: so many times the ratio of the file." default:"1.5" placeholder:"X"`
@@ -41,6 +46,7 @@ const (
 	maxThreads = 64
 	maxRate    = 10_000_000
 	maxCount   = 20_000_000
+	maxKept    = 1_000_000_000
 )
 
 // validate finds what cannot be meant.
@@ -66,6 +72,10 @@ func (c config) validate() error {
 	for name, n := range map[string]int{"pending": c.Pending, "schedules": c.Schedules, "due": c.Due} {
 		check(n >= 1 && n <= maxCount, "--%s is %d: give 1 to %d", name, n, maxCount)
 	}
+	for name, n := range map[string]int{"kept": c.Kept, "keys": c.Keys} {
+		check(n >= 0 && n <= maxKept, "--%s is %d: give 0 to %d", name, n, maxKept)
+	}
+	check(c.Keyed >= 0 && c.Keyed <= 1, "--keyed is %g: give the share of runs with a key, 0 to 1", c.Keyed)
 	check(c.PID >= 0, "--pid is %d: give the server's process id", c.PID)
 	check(c.PID == 0 || c.Addr != "", "--pid %d is for a server that --addr names: give both or none", c.PID)
 	if c.Addr != "" {
@@ -99,6 +109,10 @@ func (c config) scenarios() ([]scenario, error) {
 		case dueKind:
 			sc.Count = c.Due
 			sc.Idle = 0
+		case durableKind:
+			sc.Kept, sc.Keys, sc.Keyed, sc.Idle = c.Kept, c.Keys, c.Keyed, 0
+		case lifeKind:
+			sc.Keyed, sc.Idle = c.Keyed, 0
 		}
 	}
 	return all, err
@@ -121,7 +135,7 @@ func (c config) validateGate() error {
 
 // pace is how long the parts of a round take.
 func (c config) pace() pace {
-	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second, idle: idleTime}
+	return pace{warmUp: seconds(c.Warmup), measure: seconds(c.Seconds), drain: 5 * time.Second, kept: 2 * time.Minute, idle: idleTime}
 }
 
 // seconds is a number of them as a duration.

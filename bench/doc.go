@@ -14,6 +14,7 @@
 //	go run ./bench --scenario s1,s2 --peers all --pin       beside other systems
 //	go run ./bench --scenario s2 --relay --gate bench/ratio.json
 //	go run ./bench --scenario ws64 --rate 20000             an open loop: no coordinated omission
+//	go run ./bench --scenario durable,life --peers redis-aof   runs that are kept on the disk
 //	go run ./bench --sweep pending --svg pending.svg        how the cost grows
 //
 // bench soak is for the opposite of a clean load: everything that clients do
@@ -30,15 +31,22 @@
 // The path of a round of bench measure, one file each:
 //
 //	main → config → suite → stage → round → fleet → loop → producer, worker, httpproducer,
-//	        └ scenario, sweep  │  └ idle, fill, due  │           payload_producer, payload_worker, peer_…
-//	                           │      └ caller       └ clients └ pace, ledger, callbook, calls, task, frame, payload, names
-//	                           └ program, peers, server, cpu, footprint
-//	                           └ progress, stats, table, extras, systems, report, chart, sweep_plot, gate
+//	        └ scenario, sweep  │  └ idle, fill, due  │           payload_producer, payload_worker, peer_…, keep_…
+//	                           │  │   └ caller       └ clients └ pace, ledger, callbook, calls, task, frame, payload, names
+//	                           │  └ durable          └ keepers └ promises, submits, finished, rundigits
+//	                           └ program, peers, server, cpu, footprint, datafolder
+//	                           └ progress, stats, table, extras, systems, report, chart, sweep_plot, seconds_plot, gate
 //
 // A stage is a scenario on one server, once. Most are a load and nothing else.
 // Some bring the server into a state first (idle connections, a million tasks
 // that wait, schedules): callers do that, a few clients that block. These get a
 // server of their own each round, so that memory is counted from the same start.
+//
+// A load of runs (durable, life) is one of them: its producers are done with a
+// run once it is acknowledged, and all loops share an account of what was
+// promised. A run's options tell its number, so that exactly one worker having
+// had it can be counted, with a bit a run. Afterwards the server is killed,
+// started again, and asked for what it must have.
 //
 // A fleet has one loop per --threads, each a goroutine locked to a thread with
 // an epoll instance of its own. Loops share nothing but the atomic phase of

@@ -29,6 +29,7 @@ func newFleet(sc scenario, t *target, threads int) (*fleet, error) {
 		}
 		l.spins = sc.Spin
 		f.loops = append(f.loops, l)
+		l.epoch = f.loops[0].epoch // a run may be submitted by one loop and worked by another
 	}
 	if err := f.connect(sc, t); err != nil {
 		f.close()
@@ -46,7 +47,11 @@ func (f *fleet) connect(sc scenario, t *target) error {
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
-		f.loop(i).add(s, w)
+		l := f.loop(i)
+		if w, ok := w.(counting); ok {
+			w.count(l.ledgers[0])
+		}
+		l.add(s, w)
 	}
 	for i := range sc.Idle {
 		s, err := dial(t.addr, "/websocket")

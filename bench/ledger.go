@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -30,6 +31,9 @@ type ledger struct {
 	latency     *hdrhistogram.Histogram
 	faults      faults
 
+	seconds []int64 // answered in each second of the time that counts
+	turn    int64   // when the last of them ends, in ns of the loop's clock
+
 	// of an open loop, while recording
 	unsent   int64                   // tasks that were due when too many were unanswered
 	lateness *hdrhistogram.Histogram // of sending
@@ -40,13 +44,36 @@ func newLedger() *ledger {
 	return &ledger{issuing: true, latency: newHistogram(), lateness: newHistogram()}
 }
 
+// enter begins a phase of the round, now in ns of the loop's clock.
+func (l *ledger) enter(phase int32, now int64) {
+	l.recording, l.issuing = phase == measuring, phase < draining
+	if l.recording {
+		l.seconds, l.turn = l.seconds[:0], now
+	}
+}
+
 // merge adds what another one has counted.
 func (l *ledger) merge(m *ledger) {
 	l.answered += m.answered
+	for i, n := range m.seconds {
+		if i == len(l.seconds) {
+			l.seconds = append(l.seconds, 0)
+		}
+		l.seconds[i] += n
+	}
 	l.latency.Merge(m.latency)
 	l.faults.merge(m.faults)
 	l.unsent += m.unsent
 	l.lateness.Merge(m.lateness)
+}
+
+// perSecond are the tasks answered in each whole second of a time.
+func (l *ledger) perSecond(took time.Duration) []float64 {
+	all := make([]float64, int(took/time.Second))
+	for i := range min(len(all), len(l.seconds)) {
+		all[i] = float64(l.seconds[i])
+	}
+	return all
 }
 
 // settle counts one right answer, sent and received at these ns of the loop's
@@ -59,6 +86,11 @@ func (l *ledger) settle(sent, now int64) {
 	}
 	l.answered++
 	record(l.latency, now-sent)
+	for now >= l.turn || len(l.seconds) == 0 {
+		l.seconds = append(l.seconds, 0)
+		l.turn += int64(time.Second)
+	}
+	l.seconds[len(l.seconds)-1]++
 }
 
 // record adds so many ns to a histogram.

@@ -56,7 +56,8 @@ type loop struct {
 	ledgers []*ledger // one for each part of the scenario
 	paced   []pacedPeer
 	phase   *atomic.Int32
-	spins   bool // it never sleeps
+	entered int32 // the phase that the ledgers are in
+	spins   bool  // it never sleeps
 	epoch   time.Time
 
 	// what others may read while the loop runs
@@ -117,8 +118,11 @@ func (l *loop) run() error {
 		if phase == stopped {
 			return nil
 		}
-		for _, one := range l.ledgers {
-			one.recording, one.issuing = phase == measuring, phase < draining
+		if phase != l.entered {
+			l.entered = phase
+			for _, one := range l.ledgers {
+				one.enter(phase, l.now())
+			}
 		}
 		for i := range n {
 			if err := l.serve(l.poller.index(i)); err != nil {

@@ -23,7 +23,9 @@ ${scenario_help}
 Sweeps (--sweep, instead of scenarios; each point on a server of its own, all points in turns):
 ${sweep_help}
 
-Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name; the others s1, s2 and ws64, without a rate and without idle connections beside.
+Runs that are kept (durable, life): each round on servers in fresh folders under --data-dir, which must be on a disk. Each system syncs a run to the disk before it acknowledges it. The digits of a run's options tell which it is: that each was worked once is counted. Then the server is killed and started again, and must still have all that it acknowledged: as many as were not worked, or, of workman, a sample of up to 200 by their ids, with their results.
+
+Other systems, with --relay and --peers, on servers that the bench starts. Their clients do the same work: the same options go to a worker, the sum comes back and is checked; they are as cheap as workman's, patch what they send in place, pipeline all they can, and write once a read. The relay plays all loads over WebSocket with one name; the others s1, s2 and ws64, without a rate and without idle connections beside. redis-aof, beanstalkd-wal and jetstream, which sync, play durable and life instead, unless runs are to have keys.
 ${peer_help}
 
 Figures (the median of the rounds, each after a warm-up):
@@ -39,7 +41,7 @@ Figures (the median of the rounds, each after a warm-up):
   RSS MB          memory of the server process at the end of the round
   –               not known: a server that runs already shows its own with --pid
 
-Rows of one scenario: mixed has one for the flood and one for the modest producers; pending and schedules have one for the load on the server while it was empty, and one for the same load while it held them. Costs a task are of all tasks of the scenario. The modest producers share the bench's threads with the flood: the relay's row shows how much of their latency is not the server's.
+Rows of one scenario: durable has one, whose tasks are runs acknowledged. life has one for runs that workers finished, with latencies from being submitted to that (producers are up to 4096 runs ahead of workers, and it includes the wait for that), and one for their acknowledgements; costs are those of a whole life in both. mixed has one for the flood and one for the modest producers; pending and schedules have one for the load on the server while it was empty, and one for the same load while it held them. Costs a task are of all tasks of the scenario. The modest producers share the bench's threads with the flood: the relay's row shows how much of their latency is not the server's.
 
 Figures without a column (a table below, of the scenarios that have some):
   memory a connection, a waiting task, a schedule
@@ -48,6 +50,12 @@ Figures without a column (a table below, of the scenarios that have some):
                   of one core, while nobody sends anything for 35 s: long enough for a ping to each connection, and its pong
   tasks taken in, schedules set
                   a second, pipelined over one WebSocket at a time
+  runs kept before, keys stored before
+                  what --kept and --keys have stored before the load, and how many a second
+  slowest second  of the whole ones of a round (--plot draws them all)
+  data folder     the files in it after the load, and their bytes for each run that was acknowledged
+  restart after a kill
+                  from starting the server on what it has kept until it is ready: workman when /readyz says so
   late            from when a schedule was due to when a worker had it
 
 A rate (--rate, and the modest producers of mixed): tasks are sent when they are due, whatever is unanswered, and their latencies count from then, not from when the bench came to send them. How late it was, and how many tasks could not be sent since a producer had 4096 of them (1000 over HTTP) unanswered, is told below the table.

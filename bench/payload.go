@@ -150,5 +150,8 @@ func (sc scenario) bytesPerTask() int {
 	if sc.Payload.Size > 0 {
 		return 2 * sc.Payload.Size
 	}
+	if sc.Kind == durableKind {
+		return bodyLen
+	}
 	return bodyLen + len("0.") + digitsLen
 }

@@ -23,7 +23,8 @@ const (
 func peerPrograms() []*program {
 	oneThread := gearmandProgram("gearmand-1", "--threads=1")
 	oneThread.about += "; with one I/O thread instead of 4, which is faster on one core"
-	return []*program{natsProgram(), natsWSProgram(), gearmandProgram("gearmand"), oneThread, redisProgram(), beanstalkdProgram()}
+	return []*program{natsProgram(), natsWSProgram(), gearmandProgram("gearmand"), oneThread, redisProgram(), beanstalkdProgram(),
+		redisAOFProgram(), beanstalkdWALProgram(), jetStreamProgram()}
 }
 
 // natsProgram is nats-server, which is built at the version that
@@ -78,6 +79,41 @@ func beanstalkdProgram() *program {
 		command: func(host, port string) (args, env []string) {
 			return []string{"-l", host, "-p", port}, nil
 		}}
+}
+
+// The systems below sync what they accept before they acknowledge it. Each runs
+// in a folder of its own, and keeps its data there.
+
+// redisAOFProgram is redis-server with a log that is synced for every command.
+func redisAOFProgram() *program {
+	return &program{system: "redis-aof", binary: "redis-server", pkg: "redis-server", oldest: "7.0", keepers: redisKeepers{}, awake: redisAwake,
+		about: "runs: a list, its log synced before anything is answered: LPUSH, and a BRPOP for each credit",
+		less:  "a run is gone once a worker has it: its outcome is not kept, nor is the run if the worker is lost",
+		command: func(host, port string) (args, env []string) {
+			return []string{"--bind", host, "--port", port, "--save", "", "--appendonly", "yes", "--appendfsync", "always"}, nil
+		}}
+}
+
+// beanstalkdWALProgram is beanstalkd with a log that is synced for every job.
+func beanstalkdWALProgram() *program {
+	return &program{system: "beanstalkd-wal", binary: "beanstalkd", pkg: "beanstalkd", keepers: beanKeepers{},
+		about: "runs: jobs, its log synced for each: put; and reserve, delete by workers, one at a time each",
+		less:  "a job is gone once it is deleted: its outcome is not kept",
+		command: func(host, port string) (args, env []string) {
+			return []string{"-l", host, "-p", port, "-f", "0", "-b", "."}, nil
+		}}
+}
+
+// jetStreamProgram is nats-server with JetStream, which syncs every message.
+func jetStreamProgram() *program {
+	p := natsProgram()
+	return &program{system: "jetstream", binary: p.binary, oldest: p.oldest, source: p.source, modfile: p.modfile, keepers: jetKeepers{},
+		about: "runs: a work queue in a file, synced for each message; workers pull half of their credits at a time, and acknowledge each",
+		less:  "a message is gone once it is acknowledged, which is not confirmed to workers: its outcome is not kept",
+		command: func(host, port string) (args, env []string) {
+			return []string{"--addr", host, "--port", port, "--config", "/dev/stdin"}, nil
+		},
+		input: func(string, string) string { return "jetstream { store_dir: \".\", sync_interval: always }\n" }}
 }
 
 // choosePeers are the programs that --peers names, in its order, each once.

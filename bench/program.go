@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The systems that are measured, as the table names them.
@@ -34,17 +35,22 @@ type program struct {
 	version string // what the binary says of itself
 	dir     string // it runs there; empty: where the bench does
 
-	clients clients
-	tells   bool // what its runtime has used, in its log, on SIGUSR1
+	clients clients // nil: it is only for runs that are kept
+	keepers keepers // nil: it keeps nothing
+	tells   bool    // what its runtime has used, in its log, on SIGUSR1
 	// command is how it is told to listen on a host and a port
 	command func(host, port string) (args, env []string)
+	// awake is nil once it answers, if it accepts connections before; nil: it does not
+	awake func(ctx context.Context, addr string) error
+	// patience is how long it may take until it accepts and is awake; 0: readyTimeout
+	patience time.Duration
 	// input is what it reads from its standard input; nil: nothing
 	input func(host, port string) string
 }
 
 // workmanProgram is the server of this repository, as its README starts it.
 func workmanProgram() *program {
-	return &program{system: workman, source: ".", clients: workmanClients{}, tells: true,
+	return &program{system: workman, source: ".", clients: workmanClients{}, keepers: workmanKeepers{}, tells: true, awake: workmanReady,
 		command: func(host, port string) (args, env []string) {
 			return nil, []string{"HOST=" + host, "PORT=" + port}
 		}}
@@ -61,15 +67,26 @@ func relayProgram() *program {
 }
 
 // plays says whether the program and its clients can play a scenario: workman
-// all, the relay what needs no more than messages passed on, others plain loads.
+// all, the relay what needs no more than messages passed on, others plain loads,
+// or, if they keep what they accept, loads of runs.
 func (p *program) plays(sc scenario) bool {
-	switch p.system {
-	case workman:
+	switch {
+	case p.system == workman:
 		return true
-	case relay:
+	case sc.stores(): // the others know no keys
+		return p.keepers != nil && sc.Keyed == 0 && sc.Keys == 0
+	case p.system == relay:
 		return sc.relayed()
 	}
-	return sc.plain()
+	return p.clients != nil && sc.plain()
+}
+
+// flagsFor are the flags that the program needs for a scenario.
+func (p *program) flagsFor(sc scenario) []string {
+	if p.system == workman {
+		return sc.flags()
+	}
+	return nil
 }
 
 // build finds the program's binary where it is installed, or else compiles it

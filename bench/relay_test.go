@@ -32,6 +32,7 @@ type testRelay struct {
 	dirty   []*relayConn
 	tasks   int
 	answers int
+	kept    relayRuns
 	fault   string
 	held    *relayAnswer // fault "swap": waits for another to swap with
 }
@@ -55,6 +56,7 @@ type relayOrigin struct {
 	conn  *relayConn
 	nonce string
 	http  chan string
+	run   string // its id, if nobody waits
 }
 
 type relayAnswer struct {
@@ -73,7 +75,7 @@ func testProgram(t *testing.T, system, fault string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &program{system: system, path: path, clients: workmanClients{}, tells: true, command: func(host, port string) (args, env []string) {
+	return &program{system: system, path: path, dir: t.TempDir(), clients: workmanClients{}, keepers: workmanKeepers{}, awake: workmanReady, tells: true, command: func(host, port string) (args, env []string) {
 		return nil, []string{"BENCH_TEST_RELAY=1", "BENCH_TEST_FAULT=" + fault, "HOST=" + host, "PORT=" + port}
 	}}
 }
@@ -104,7 +106,12 @@ func TestMain(m *testing.M) {
 	defer stop()
 	defer process.Watch(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
-	s := &http.Server{Addr: addr, Handler: newTestRelay(os.Getenv("BENCH_TEST_FAULT"))}
+	r := newTestRelay(os.Getenv("BENCH_TEST_FAULT"))
+	if err := r.kept.open(); err != nil {
+		fmt.Fprintln(os.Stderr, "test relay:", err)
+		os.Exit(3)
+	}
+	s := &http.Server{Addr: addr, Handler: r}
 	fmt.Fprintln(os.Stderr, "test relay listening on", addr)
 	go func() {
 		<-ctx.Done()
@@ -117,7 +124,12 @@ func TestMain(m *testing.M) {
 }
 
 func (r *testRelay) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if strings.HasPrefix(q.URL.Path, "/runs/") {
+		r.getRun(w, q)
+		return
+	}
 	switch q.URL.Path {
+	case "/readyz":
 	case "/task/work":
 		r.post(w, q)
 	case "/websocket", "/worker":
@@ -238,7 +250,12 @@ func (r *testRelay) fromProducer(c *relayConn, text []byte) {
 		return
 	}
 	_, options, _ := strings.Cut(string(text), `"options":`)
-	r.submit(relayTask{between(text, `"name":"`), options[:len(options)-1], relayOrigin{conn: c, nonce: between(text, `"nonce":"`)}})
+	t := relayTask{between(text, `"name":"`), options[:len(options)-1], relayOrigin{conn: c, nonce: between(text, `"nonce":"`)}}
+	if strings.Contains(string(text), `"durable":true`) {
+		r.promise(t)
+		return
+	}
+	r.submit(t)
 }
 
 func (r *testRelay) fromWorker(c *relayConn, text []byte) {
@@ -254,6 +271,10 @@ func (r *testRelay) fromWorker(c *relayConn, text []byte) {
 		}
 		delete(r.running, nonce)
 		_, result, _ := strings.Cut(string(text), `"result":`)
+		if origin.run != "" {
+			r.finishRun(origin.run, result[:len(result)-1])
+			return
+		}
 		r.answers++
 		r.spoil(relayAnswer{origin, result[:len(result)-1]})
 	}

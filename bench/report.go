@@ -20,6 +20,7 @@ type report struct {
 	Results   []result      `json:"results"`
 	Ratios    []ratio       `json:"ratios"`
 	Extras    []extras      `json:"extras,omitempty"`
+	Disk      string        `json:"disk,omitempty"` // the file system that kept runs
 }
 
 // machine is where it was measured.

@@ -19,6 +19,7 @@ type pace struct {
 	warmUp  time.Duration
 	measure time.Duration
 	drain   time.Duration // at most: what is unanswered then is lost
+	kept    time.Duration // likewise, of a load of runs: systems that sync are slow
 	idle    time.Duration // of idle connections, instead
 }
 
@@ -58,6 +59,9 @@ func runRound(ctx context.Context, sc scenario, t *target, threads int, p pace, 
 	for _, l := range all {
 		wrong.merge(l.faults)
 		answered += l.answered
+	}
+	if sc.Kind == lifeKind {
+		answered = all[0].answered // a life is one task, though it is submitted too
 	}
 	switch {
 	case errors.Is(err, errInterrupted):
@@ -202,6 +206,7 @@ func (w window) figures(l *ledger, answered int64, threads int) round {
 		GeneratorBusy: w.own.Seconds() / w.took.Seconds() / float64(threads),
 		RSS:           float64(w.rss),
 		Others:        w.others,
+		PerSecond:     l.perSecond(w.took),
 		Unsent:        l.unsent, Late: float64(l.lateness.ValueAtPercentile(99)),
 	}
 	if w.mallocs >= 0 {

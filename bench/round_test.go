@@ -10,7 +10,7 @@ import (
 )
 
 // quick is the pace of the tests' rounds.
-var quick = pace{warmUp: 50 * time.Millisecond, measure: 300 * time.Millisecond, drain: 3 * time.Second}
+var quick = pace{warmUp: 50 * time.Millisecond, measure: 300 * time.Millisecond, drain: 3 * time.Second, kept: 10 * time.Second}
 
 // silent is a progress that nobody sees.
 func silent() *progress { return &progress{w: io.Discard} }

@@ -27,6 +27,10 @@ type scenario struct {
 	Count   int     `json:"count,omitempty"` // what the kind is about: tasks that wait, or schedules
 	Point   *point  `json:"point,omitempty"` // if it is one of a sweep
 
+	Kept  int     `json:"kept,omitempty"`  // of the scenario durable: runs stored before the load
+	Keys  int     `json:"keys,omitempty"`  // likewise, each with a key
+	Keyed float64 `json:"keyed,omitempty"` // share of runs that have a key
+
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
 
@@ -50,6 +54,9 @@ func (sc scenario) plain() bool {
 	return !sc.HTTP && !sc.fresh() && sc.Payload.Size == 0 && sc.Rate == 0 && sc.Idle == 0 && sc.Beside == nil
 }
 
+// stores says whether it is a load of runs, which are kept on the disk.
+func (sc scenario) stores() bool { return sc.Kind == durableKind || sc.Kind == lifeKind }
+
 // fresh says whether each round needs a server of its own, which holds nothing
 // from before.
 func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
@@ -61,11 +68,13 @@ func (sc scenario) flags() []string {
 	bound := strconv.Itoa(sc.Count + beside)
 	switch sc.Kind {
 	case pendingKind:
-		return []string{"--max-tasks", bound}
+		return []string{"--memory", "--max-tasks", bound}
 	case schedulesKind, dueKind:
-		return []string{"--max-schedules", bound, "--max-tasks", bound}
+		return []string{"--memory", "--max-tasks", bound}
+	case durableKind, lifeKind:
+		return []string{"--data", "data"}
 	}
-	return nil
+	return []string{"--memory"} // as the others keep nothing
 }
 
 // room is how many tasks a producer may have unanswered.
@@ -109,6 +118,11 @@ var scenarios = []scenario{
 		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century"},
 	{Name: "due", Kind: dueKind, Count: 200_000, Workers: 4, Credits: 64,
 		What: "schedules (--due) that come due within the measured time, at random: each must fire once, and not early"},
+	{Name: "durable", Kind: durableKind, Producers: 8, Outstanding: 64,
+		What: "8 producers × 64 outstanding submit runs that nobody works: each is on the disk before it is acknowledged"},
+	{Name: "life", Kind: lifeKind, Workers: 8, Credits: 64,
+		What:   "whole lives: runs submitted as in durable, worked and finished by 8 workers × 64 meanwhile",
+		Beside: &scenario{Name: "life: submits", Kind: durableKind, What: "the acknowledgements of these runs", Producers: 8, Outstanding: 64}},
 }
 
 // payloadScenario is s2's load with a payload. The longer it is the fewer are

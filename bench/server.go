@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -28,10 +29,14 @@ const (
 type target struct {
 	system  string
 	clients clients
+	keepers keepers // nil: it keeps nothing
 	addr    string
 	pid     int     // 0: not known, so no CPU and no memory
 	server  *server // nil: not ours
 	tells   bool    // on SIGUSR1, what its runtime has used
+
+	dir   string                                 // where it keeps its data; empty: it has no folder of its own
+	again func(context.Context) (*target, error) // starts it again there
 }
 
 // server is a process that the bench has started.
@@ -65,10 +70,24 @@ func (p *program) start(ctx context.Context, pin, own []int, flags ...string) (*
 	if err := s.launch(pin, own); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
-	t := &target{p.system, p.clients, net.JoinHostPort(host, port), s.cmd.Process.Pid, s, p.tells}
-	if err := s.ready(ctx, t.addr); err != nil {
+	t := &target{system: p.system, clients: p.clients, keepers: p.keepers, addr: net.JoinHostPort(host, port), pid: s.cmd.Process.Pid,
+		server: s, tells: p.tells}
+	if err := s.ready(ctx, t.addr, p); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.system, err)
 	}
+	return t, nil
+}
+
+// startIn starts the program in a folder of its own, where it keeps its data.
+func (p *program) startIn(ctx context.Context, dir string, pin, own []int, flags ...string) (*target, error) {
+	there := *p
+	there.dir, there.patience = dir, keptRestart
+	t, err := there.start(ctx, pin, own, flags...)
+	if err != nil {
+		return nil, err
+	}
+	t.dir = dir
+	t.again = func(ctx context.Context) (*target, error) { return p.startIn(ctx, dir, pin, own, flags...) }
 	return t, nil
 }
 
@@ -103,22 +122,30 @@ func (s *server) launch(pin, own []int) error {
 	return nil
 }
 
-// ready waits until the server accepts. If that fails it is stopped.
-func (s *server) ready(ctx context.Context, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+// ready waits until the server of a program accepts, and is awake. If that fails
+// it is stopped.
+func (s *server) ready(ctx context.Context, addr string, p *program) error {
+	timeout := cmp.Or(p.patience, readyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	retry := time.NewTicker(10 * time.Millisecond)
 	defer retry.Stop()
 	for {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
-			return conn.Close()
+			err = conn.Close()
+		}
+		if err == nil && p.awake != nil {
+			err = p.awake(ctx, addr)
+		}
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-s.done:
 			return s.explain(fmt.Errorf("it ended before it listened on %s", addr))
 		case <-ctx.Done():
-			err = s.explain(fmt.Errorf("it does not listen on %s: %w", addr, err))
+			err = s.explain(fmt.Errorf("it does not answer on %s within %v: %w", addr, timeout, err))
 			s.stop() //nolint:errcheck // err says more
 			return err
 		case <-retry.C:
@@ -143,6 +170,12 @@ func (s *server) stop() error {
 	s.cmd.Process.Kill() //nolint:errcheck // likewise
 	<-s.done
 	return s.explain(fmt.Errorf("%s did not end within %v of SIGTERM and was killed", s.cmd.Path, drainTimeout+stopTimeout))
+}
+
+// kill ends the server as a crash would.
+func (s *server) kill() {
+	s.cmd.Process.Kill() //nolint:errcheck // it may have ended already
+	<-s.done
 }
 
 // explain adds to an error how the server ended, if it has, and the end of

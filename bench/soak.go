@@ -267,7 +267,7 @@ func (s *soak) settle(ctx context.Context) (err error) {
 			return err
 		}
 		s.outcome.settled = time.Since(began)
-		if s.outcome.after.FDs == s.outcome.before.FDs || s.outcome.settled > s.settles {
+		if !s.outcome.leaks() || s.outcome.settled > s.settles {
 			return nil
 		}
 		wait(ctx, 50*time.Millisecond)

@@ -12,6 +12,8 @@ const (
 	pendingKind   = "pending"   // a load while tasks wait that nobody takes
 	schedulesKind = "schedules" // a load while schedules wait
 	dueKind       = "due"       // schedules that come due
+	durableKind   = "durable"   // runs that are submitted
+	lifeKind      = "life"      // runs that are submitted, worked and finished
 )
 
 // stage is a scenario on a target, to be measured once.
@@ -48,6 +50,8 @@ func (g stage) run(ctx context.Context) (found, error) {
 		return g.besides(ctx, g.fillSchedules)
 	case dueKind:
 		return g.comeDue(ctx)
+	case durableKind, lifeKind:
+		return g.storeRuns(ctx)
 	}
 	entries, err := g.load(ctx, g.sc.Name)
 	return found{entries: entries}, err

@@ -25,22 +25,23 @@ func spreadOf(values []float64) spread {
 
 // round is what one round has measured. Figures that are not known are zero.
 type round struct {
-	Tasks         int64    `json:"tasks"`
-	Seconds       float64  `json:"seconds"`
-	Rate          float64  `json:"tasks_per_second"`
-	Bytes         float64  `json:"bytes_per_second"` // of options and results
-	P50           float64  `json:"p50_us"`
-	P99           float64  `json:"p99_us"`
-	P999          float64  `json:"p99_9_us"`
-	Max           float64  `json:"max_us"`
-	ServerCPU     float64  `json:"server_cpu_us_per_task,omitempty"`
-	GeneratorCPU  float64  `json:"generator_cpu_us_per_task"`
-	GeneratorBusy float64  `json:"generator_busy"` // CPU time over the time of its threads
-	RSS           float64  `json:"server_rss_bytes,omitempty"`
-	Allocations   *float64 `json:"allocations_per_task,omitempty"` // of the server
-	Others        float64  `json:"others,omitempty"`               // share of the machine's CPU that other processes had
-	Unsent        int64    `json:"unsent,omitempty"`               // tasks that were due when too many were unanswered
-	Late          float64  `json:"late_p99_us,omitempty"`          // how late tasks with a time were sent
+	Tasks         int64     `json:"tasks"`
+	Seconds       float64   `json:"seconds"`
+	Rate          float64   `json:"tasks_per_second"`
+	Bytes         float64   `json:"bytes_per_second"` // of options and results
+	P50           float64   `json:"p50_us"`
+	P99           float64   `json:"p99_us"`
+	P999          float64   `json:"p99_9_us"`
+	Max           float64   `json:"max_us"`
+	ServerCPU     float64   `json:"server_cpu_us_per_task,omitempty"`
+	GeneratorCPU  float64   `json:"generator_cpu_us_per_task"`
+	GeneratorBusy float64   `json:"generator_busy"` // CPU time over the time of its threads
+	RSS           float64   `json:"server_rss_bytes,omitempty"`
+	Allocations   *float64  `json:"allocations_per_task,omitempty"` // of the server
+	Others        float64   `json:"others,omitempty"`               // share of the machine's CPU that other processes had
+	PerSecond     []float64 `json:"each_second,omitempty"`          // tasks in each whole second
+	Unsent        int64     `json:"unsent,omitempty"`               // tasks that were due when too many were unanswered
+	Late          float64   `json:"late_p99_us,omitempty"`          // how late tasks with a time were sent
 }
 
 // result is one system in one scenario.

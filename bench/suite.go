@@ -23,6 +23,7 @@ type suite struct {
 	results   []result
 	extras    []extras
 	scenarios []scenario
+	data      dataFolder // of servers that keep runs
 }
 
 // newSuite makes a suite of a valid config.
@@ -65,6 +66,12 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("making a folder for the binaries: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	if slices.ContainsFunc(s.scenarios, scenario.stores) {
+		if s.data, err = newDataFolder(s.DataDir); err != nil {
+			return err
+		}
+		defer s.data.remove()
+	}
 	for _, p := range s.programs {
 		s.show.live("looking for %s, or building it", p.system)
 		if err := p.build(ctx, dir); err != nil {
@@ -138,7 +145,11 @@ func (s *suite) measureFresh(ctx context.Context, sc scenario, n int) (err error
 		if err != nil {
 			return fmt.Errorf("%s: %w", sc.Name, err)
 		}
-		if err = errors.Join(s.once(ctx, sc, t, n), t.server.stop()); err != nil {
+		err = errors.Join(s.once(ctx, sc, t, n), t.server.stop())
+		if t.dir != "" {
+			err = errors.Join(err, os.RemoveAll(t.dir)) // the next round wants the space
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -210,11 +221,14 @@ func (s *suite) start(ctx context.Context, sc scenario, p *program) (*target, er
 	if err != nil {
 		return nil, err
 	}
-	var flags []string
-	if p.system == workman {
-		flags = sc.flags()
+	if !sc.stores() {
+		return p.start(ctx, pin.servers, pin.own, p.flagsFor(sc)...)
 	}
-	return p.start(ctx, pin.servers, pin.own, flags...)
+	dir, err := os.MkdirTemp(s.data.path, p.system+"-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the data of %s: %w", p.system, err)
+	}
+	return p.startIn(ctx, dir, pin.servers, pin.own, p.flagsFor(sc)...)
 }
 
 // stopAll stops servers.
@@ -262,14 +276,17 @@ func (s *suite) report(out io.Writer) error {
 	for _, p := range s.programs {
 		systems = append(systems, p.describe())
 	}
-	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.scenarios), writeSystems(out, systems, s.results))
+	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.scenarios), writeSystems(out, systems, s.results), s.data.write(out))
 	if s.SVG != "" {
 		err = errors.Join(err, s.draw())
+	}
+	if s.Plot != "" {
+		err = errors.Join(err, drawSeconds(s.Plot, s.circumstances(), s.results))
 	}
 	if s.JSON == "" {
 		return err
 	}
 	r := report{Time: startTime, Arguments: os.Args[1:], Machine: thisMachine(), Pinned: s.Pin,
-		Systems: systems, Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras}
+		Systems: systems, Scenarios: s.scenarios, Results: s.results, Ratios: ratios, Extras: s.extras, Disk: s.data.kind}
 	return errors.Join(err, r.write(s.JSON))
 }

@@ -28,6 +28,7 @@ func writeSocket(int, []byte) (int, bool, error)  { return 0, false, errSystem }
 func detach(syscall.Conn) (int, error)            { return -1, errSystem }
 func closeSocket(int)                             {}
 func maxFiles() int                               { return 0 }
+func fileSystem(string) (string, error)           { return "", errSystem }
 func ownCPU() time.Duration                       { return 0 }
 func allowedCores() ([]int, error)                { return nil, errSystem }
 func pinThread(int, []int) error                  { return errSystem }

@@ -41,10 +41,10 @@ func (p *program) line() string {
 
 // String is a description as the table and --help have it.
 func (d description) String() string {
-	text := fmt.Sprintf("  %-10s  %s\n", d.System, strings.TrimPrefix(d.Version+": "+d.Command, ": "))
+	text := fmt.Sprintf("  %-14s  %s\n", d.System, strings.TrimPrefix(d.Version+": "+d.Command, ": "))
 	for _, line := range []struct{ word, what string }{{"how", d.About}, {"but", d.Less}} {
 		if line.what != "" {
-			text += fmt.Sprintf("%15s: %s\n", line.word, line.what)
+			text += fmt.Sprintf("%19s: %s\n", line.word, line.what)
 		}
 	}
 	return text

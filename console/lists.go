@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-json"
 
 	"workman/dispatch"
+	"workman/document"
+	"workman/store"
 )
 
 // Source is who knows what there is.
@@ -21,6 +23,16 @@ type Source interface {
 	WorkerInfo(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
 }
 
+// Config is what the pages show, and of what.
+type Config struct {
+	Tasks  Source
+	Runs   Runs
+	Store  *store.Store           // nil: there are no runs to show
+	Backup func(dir string) error // makes a copy of the store in a folder
+	Local  bool                   // only this machine can reach the server
+	Now    func() time.Time       // nil: the machine's clock
+}
+
 // Bounds of a page, and of the time to make one.
 const (
 	usualPage = 100
@@ -29,10 +41,20 @@ const (
 )
 
 // New makes the handler of all pages.
-func New(from Source) http.Handler {
+func New(cfg Config) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /tasks", list("tasks", from.TaskInfo, tasks))
-	mux.Handle("GET /workers", list("workers", from.WorkerInfo, workers))
+	mux.Handle("GET /tasks", list("tasks", cfg.Tasks.TaskInfo, tasks))
+	mux.Handle("GET /workers", list("workers", cfg.Tasks.WorkerInfo, workers))
+	if cfg.Store != nil {
+		mux.Handle("GET /runs", cfg.listRuns())
+		mux.Handle("GET /scheduled", cfg.listScheduled())
+		mux.Handle("POST /runs/retry", cfg.changeRuns(&retrying))
+		mux.Handle("POST /runs/purge", cfg.changeRuns(&purging))
+		mux.Handle("POST /backup", cfg.backUp())
+	}
 	return mux
 }
 
@@ -120,11 +142,7 @@ func number(query url.Values, name string, usual, most uint64) (uint64, error) {
 
 // problem answers with a problem document (RFC 9457), like the rest of the server.
 func problem(w http.ResponseWriter, status int, detail string) {
-	title := http.StatusText(status)
-	answer(w, status, "application/problem+json", map[string]any{
-		"type": "about:blank", "title": title, "status": status, "detail": detail,
-		"statusCode": status, "error": title, "message": detail,
-	})
+	write(w, status, document.ProblemType, document.AppendProblem(nil, status, "", detail, nil))
 }
 
 func answer(w http.ResponseWriter, status int, kind string, body any) {
@@ -133,9 +151,13 @@ func answer(w http.ResponseWriter, status int, kind string, body any) {
 		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
 		return
 	}
+	write(w, status, kind, text)
+}
+
+func write(w http.ResponseWriter, status int, kind string, body []byte) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // the client is gone if it fails, and nobody is left to tell
+	_, _ = w.Write(body) // the client is gone if it fails, and nobody is left to tell
 }

@@ -79,6 +79,7 @@ type worker struct {
 	burst      int    // bytes handed out since its loop last said Unblock,
 	input      uint64 // or since this input, the last in which it said something: what came before is written
 	blocked    bool
+	hello      bool // it understands what workers of old do not
 	inHand     list // its tasks, in the order they were handed out
 	leased     int
 	names      []uint32 // registered, in ascending order
@@ -101,7 +102,7 @@ func (d *Dispatcher) joinClass(w *worker) {
 			c.members[i] = m
 			n.members = append(n.members, m)
 			c.unoffered.push(m)
-			if head := n.queue.head(); head != 0 {
+			if head := n.queue.head(&d.tasks); head != 0 {
 				c.heapPush(m, d.tasks.at(head).place)
 			} else {
 				n.unaware.push(m)
@@ -214,7 +215,7 @@ func (n *name) spare() *worker {
 func (c *class) oldest(t *table) *name {
 	for len(c.heap) > 0 {
 		m := c.heap[0]
-		head := m.name.queue.head()
+		head := m.name.queue.head(t)
 		if head == 0 {
 			c.heapPop()
 			m.name.unaware.push(m)

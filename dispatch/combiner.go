@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -30,13 +31,14 @@ type Sink interface {
 // go came after it, and its look afterwards finds the input. A holder that stops for having done enough says so, after it
 // let go, to its sink, which wakes somebody.
 type Combiner struct {
-	ring  *Ring
-	d     *Dispatcher
-	clock func() Now
-	batch Batch
-	_     [64]byte
-	held  atomic.Bool
-	_     [64]byte
+	ring   *Ring
+	d      *Dispatcher
+	clock  func() Now
+	batch  Batch
+	_      [64]byte
+	held   atomic.Bool
+	behind atomic.Int64 // events of inputs that were copied, and are not run yet
+	_      [64]byte
 }
 
 // enough is how many events of others one call runs, beyond the caller's own.
@@ -57,7 +59,9 @@ func (c *Combiner) Submit(in Input, sink Sink) bool {
 			own.free()
 			return false
 		}
+		c.behind.Add(int64(len(in.Events)))
 		c.Help(sink)
+		c.catchUp(sink)
 		return true
 	}
 	var extra int
@@ -69,6 +73,36 @@ func (c *Combiner) Submit(in Input, sink Sink) bool {
 	}
 	c.lookAgain(sink, extra)
 	return ok
+}
+
+// Exclusive calls f while nobody else runs the dispatcher, and waits for that. It is for what is done once, before there is
+// anything to do.
+func (c *Combiner) Exclusive(f func(d *Dispatcher)) {
+	for !c.held.CompareAndSwap(false, true) {
+		runtime.Gosched()
+	}
+	defer c.held.Store(false)
+	f(c.d)
+}
+
+// mostBehind is how many events may wait for somebody else to run them, and patience how long one who has just added some
+// helps to make them fewer. Without that an event loop would go on reading from a peer that sends much, while somebody else
+// has the dispatcher, and all others would wait behind what it has read.
+const (
+	mostBehind = 256
+	patience   = 20 // milliseconds
+)
+
+// catchUp waits, and helps, while much waits. It has an end, since whoever holds the dispatcher may be the caller's own
+// caller.
+func (c *Combiner) catchUp(sink Sink) {
+	if c.behind.Load() <= mostBehind {
+		return
+	}
+	for until := c.clock().Mono + patience; c.behind.Load() > mostBehind && c.clock().Mono < until; {
+		runtime.Gosched()
+		c.Help(sink)
+	}
 }
 
 // Help runs what waits, unless somebody else is at it.
@@ -108,7 +142,11 @@ func (c *Combiner) run(sink Sink, until uint64, mine *Input, extra int) int {
 			}
 			extra += len(cell.in.Events)
 		}
+		events, copied := len(cell.in.Events), cell.own != nil
 		c.step(now, cell, sink)
+		if copied {
+			c.behind.Add(-int64(events))
+		}
 		c.ring.drop(cell, pos)
 	}
 	sink.End(c.d.Sleep(now))
@@ -122,6 +160,7 @@ func (c *Combiner) keep(mine *Input, pos uint64) {
 	own := own(*mine)
 	cell := &c.ring.cells[pos&c.ring.mask]
 	cell.in, cell.own = own.input(mine.From), own
+	c.behind.Add(int64(len(mine.Events)))
 }
 
 // step runs one input. A panic costs the connection that it came from, not the server.

@@ -7,9 +7,9 @@ import (
 
 // Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
 type Config struct {
-	MaxTasks     int     // calls queued or with a worker
+	MaxTasks     int     // tasks in memory: queued, with a worker, or waiting for their time
 	ConnTasks    int     // of these, calls of one connection that are not answered
-	MaxSchedules int     // schedules that have not come due
+	MaxRuns      int     // of these, runs; the others are on the disk only
 	MaxNames     int     // different task names known at once
 	MaxBytes     int64   // bytes of options and nonces held, by capacity, if there is no Budget
 	Budget       *Budget // shared with whoever else holds bytes for peers; may be nil
@@ -18,7 +18,33 @@ type Config struct {
 	Burst        int     // bytes handed to a worker in one go, before its loop is asked whether they are written: see Paused
 	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
 	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
-	Durable      bool    // a store answers with Committed: schedules are promised only then
+
+	Durable   bool  // there is a store: without, no runs are taken
+	Window    int   // runs of one name and priority that wait in memory; the others are on the disk only
+	Near      int   // runs that wait for their time in memory
+	MaxRun    int   // bytes of a run's options, and of its result
+	MaxUnsafe int64 // bytes that are not durable yet, and of what waits for that
+	KeepBytes int64 // of finished runs that are kept
+	Usual     Policy
+	Policies  []TaskPolicy // of tasks by name; the first that fits counts
+}
+
+// TaskPolicy is how runs of some tasks are treated, where a request says nothing else.
+type TaskPolicy struct {
+	Task string // a name; one that ends in * is every name that begins so
+	Policy
+}
+
+// policy is what counts for a task.
+func (c *Config) policy(name []byte) Policy {
+	for i := range c.Policies {
+		p := &c.Policies[i]
+		n := len(p.Task)
+		if string(name) == p.Task || n > 0 && p.Task[n-1] == '*' && len(name) >= n-1 && string(name[:n-1]) == p.Task[:n-1] {
+			return p.Policy
+		}
+	}
+	return c.Usual
 }
 
 // DefaultConfig is right for most. MaxBytes is for main to set: it depends on the machine.
@@ -26,7 +52,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxTasks:     1_000_000,
 		ConnTasks:    100_000,
-		MaxSchedules: 1_000_000,
+		MaxRuns:      131_072,
 		MaxNames:     100_000,
 		MaxBytes:     1 << 30,
 		WorkerNames:  4096,
@@ -34,6 +60,12 @@ func DefaultConfig() Config {
 		Burst:        1 << 20,
 		Losses:       5,
 		FirePerStep:  256,
+		Window:       4096,
+		Near:         65_536,
+		MaxUnsafe:    64 << 20,
+		MaxRun:       16 << 20,
+		KeepBytes:    16 << 30,
+		Usual:        DefaultPolicy(),
 	}
 }
 
@@ -46,17 +78,18 @@ func (c Config) validate() error {
 		v    int64
 	}{
 		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
-		{"MaxSchedules", int64(c.MaxSchedules)}, {"MaxNames", int64(c.MaxNames)},
+		{"MaxRuns", int64(c.MaxRuns)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Burst", int64(c.Burst)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
+		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
 		if b.v < 1 {
 			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)
 		}
 	}
-	if slots := int64(c.MaxTasks) + int64(c.MaxSchedules); slots > 1<<31 {
-		return fmt.Errorf("%w: MaxTasks and MaxSchedules together are %d, and must be at most %d", ErrConfig, slots, int64(1<<31))
+	if slots := int64(c.MaxTasks) + int64(c.MaxRuns); slots > 1<<29+1<<28 {
+		return fmt.Errorf("%w: MaxTasks and MaxRuns together are %d, and must be at most %d", ErrConfig, slots, int64(1<<29+1<<28))
 	}
 	if c.Losses > 255 {
 		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)

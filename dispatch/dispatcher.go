@@ -17,17 +17,32 @@ type Dispatcher struct {
 	bytes   slab
 	names   names
 	classes map[string]*class
-	peers   [256][]peer // by loop and slot
-	wheel   *schedule.Wheel
+	peers   [256][]peer     // by loop and slot
+	stray   peer            // stands for whoever has gone
+	wheel   *schedule.Wheel // of the wall clock
+	clock   *schedule.Wheel // of the one that nobody sets
 
-	places   uint64 // places in line given out
+	promises pool[promise]
+	runs     map[ID]uint32 // those in memory
+	durable  durable
+	waits    waits
+	asks     asks
+	due      due
+	keep     keep
+	hungry   []hungry
+	evicted  uint32 // the last name that was looked at to make room
+	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
+	epoch    uint64 // the server's, in the upper half
+	fences   uint64 // hand-outs to workers that said hello
+
+	places   uint64 // the last stamp given out: see stamp
 	input    uint64 // changes with each input
 	draining bool
 	stopped  bool
-	durable  durable
 	stats    Stats
 
-	key     []byte   // scratch: of a class
+	key     []byte   // scratch: of a class, and of the store
+	scratch []byte   // of values on their way
 	lost    []uint32 // scratch: tasks of a worker that went
 	listing []byte   // the answer to ListTasks, while it is right
 	listed  bool
@@ -37,6 +52,7 @@ type Dispatcher struct {
 type peer struct {
 	conn    Conn
 	hint    uint32 // number of the last name it used
+	waits   uint32 // the last waiter of its
 	calls   int    // not answered yet
 	blocked bool
 	worker  *worker
@@ -56,7 +72,11 @@ func New(cfg Config, random Random, now Now) (*Dispatcher, error) {
 		bytes:   slab{budget: cfg.Budget},
 		names:   names{index: map[string]uint32{}},
 		classes: map[string]*class{},
-		wheel:   schedule.New(now.Wall, cfg.MaxSchedules),
+		wheel:   schedule.New(now.Wall, maxTimers),
+		clock:   schedule.New(now.Mono, maxTimers),
+		runs:    map[ID]uint32{},
+		due:     due{through: now.Wall, next: endless},
+		keep:    keep{next: endless},
 	}, nil
 }
 
@@ -70,37 +90,45 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	}
 	switch ev.Kind {
 	case RunTask:
-		d.run(from, ev, base, out)
+		if ev.Terms.Len > 0 {
+			d.request(now, from, ev, base, out)
+		} else if slot, t := d.call(from, ev, base, out); t != nil {
+			d.enqueue(now, slot, t, usualRank, out)
+		}
 	case SendResult:
-		d.result(from, ev, base, out)
+		d.result(now, from, ev, base, out)
 	case GetTask:
-		d.credit(d.worker(from), ev.Count, out)
+		d.credit(now, d.worker(from), ev.Count, out)
 	case RegisterTask:
-		d.register(from, ev.Name.Of(base), out)
+		d.register(now, from, ev.Name.Of(base), out)
+	case SendError:
+		d.failed(now, from, ev, base, out)
+	case SayHello:
+		d.worker(from).hello = true
 	case ScheduleTask:
-		d.schedule(now, from, ev, base, out)
-	case UnscheduleTask:
-		d.unschedule(from, ev, base, out)
+		d.request(now, from, ev, base, out)
+	case UnscheduleTask, ReadRun, CancelRun, RetryRun, ExplainRun, ForgetRun:
+		d.aboutRun(from, ev, base, out)
 	case ListTasks:
 		out.Effects = append(out.Effects, Effect{
 			Kind: Listed, To: from, Seq: ev.Seq, Nonce: ev.Nonce.Of(base), Body: d.list(),
 		})
 	case Gone:
-		d.gone(from, out)
+		d.gone(now, from, out)
 	default:
-		d.stepServer(now, from, ev, out)
+		d.stepServer(now, from, ev, base, out)
 	}
 }
 
 // stepServer takes the events that are not part of the conversation.
-func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
+func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out *Batch) {
 	switch ev.Kind {
 	case Tick:
 		d.tick(now, out)
 	case Block:
-		d.block(from, true, out)
+		d.block(now, from, true, out)
 	case Unblock:
-		d.block(from, false, out)
+		d.block(now, from, false, out)
 	case Report:
 		s := d.Stats()
 		out.Asked, out.Stats = ev.Seq, &s
@@ -110,16 +138,26 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 	case ListWorkerInfo:
 		s := d.surveyWorkers(uint32(ev.At), int(ev.Count))
 		out.Asked, out.Survey = ev.Seq, &s
+	case ListRunStates:
+		s := d.surveyRuns(ev.Body.Of(base))
+		out.Asked, out.Survey = ev.Seq, &s
 	case Drain:
-		d.draining = true
-	case Stop:
-		d.stop(out)
+		d.drainRuns()
 	case Committed:
-		d.committed(ev.Seq, out)
+		d.committedTo(now, ev.Seq, out)
 	case CommitFailed:
 		d.commitFailed(ev.Seq, out)
 	case Loaded:
-		d.loaded(ev, out)
+		d.loaded(now, ev, base, out)
+	case StoreLow:
+		d.durable.low = ev.Count != 0
+	case CallbackDone:
+		if !d.durable.failed {
+			id := ev.Run().id(base)
+			d.del(out, TableCalls, id[:])
+		}
+	case Stop:
+		d.stop(out)
 	}
 }
 
@@ -127,18 +165,56 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, out *Batch) {
 // anything is scheduled it is at most a second, since nobody tells when the wall clock is set.
 func (d *Dispatcher) Sleep(now Now) int64 {
 	d.follow(now)
-	at, ok := d.wheel.Next()
-	if !ok || d.stopped {
+	if d.durable.isReleasable() {
+		return 0
+	}
+	if d.stopped {
 		return -1
 	}
-	return max(0, min(at-now.Wall, 1000))
+	wall := d.nextLook(now)
+	if at, ok := d.wheel.Next(); ok {
+		wall = min(wall, at)
+	}
+	sleep := int64(-1)
+	if wall < endless {
+		sleep = max(0, min(wall-now.Wall, 1000))
+	}
+	mono := endless
+	if at, ok := d.clock.Next(); ok {
+		mono = at
+	}
+	if len(d.hungry) > 0 {
+		mono = min(mono, d.feedAt)
+	}
+	if mono < endless && (sleep < 0 || mono-now.Mono < sleep) {
+		sleep = max(0, mono-now.Mono)
+	}
+	return sleep
+}
+
+// nextLook is when the store has to be looked at, on the wall clock; endless: not of itself.
+func (d *Dispatcher) nextLook(now Now) int64 {
+	at := endless
+	if !d.cfg.Durable || d.durable.failed {
+		return at
+	}
+	if q := &d.due; d.mayLook() && !q.aiming && q.next < endless {
+		at = min(at, q.lookAt(now))
+	}
+	if d.maySweep() {
+		at = min(at, d.keep.next)
+		if d.tooMuch() {
+			at = min(at, now.Wall)
+		}
+	}
+	return at
 }
 
 // Stats returns what was counted so far and what is held now.
 func (d *Dispatcher) Stats() Stats {
 	s := d.stats
-	s.Schedule = d.wheel.Len()
-	s.Waiting = len(d.durable.parked) - d.durable.first
+	s.Waiting = d.durable.parked.len()
+	s.Loads = d.asks.busy
 	s.Names = len(d.names.index)
 	s.Bytes = d.bytes.held
 	return s
@@ -157,7 +233,8 @@ func (d *Dispatcher) list() []byte {
 	return d.listing
 }
 
-// peer returns what is known of a connection, and makes room for it.
+// peer returns what is known of a connection, and makes room for it. One that has gone is a stray: nothing is kept of it,
+// and the one that has its place now is left alone.
 func (d *Dispatcher) peer(c Conn) *peer {
 	loop, slot := c.Loop(), int(c.Slot())
 	ps := d.peers[loop]
@@ -168,11 +245,103 @@ func (d *Dispatcher) peer(c Conn) *peer {
 	}
 	p := &ps[slot]
 	if p.conn != c {
+		if int32(c.Generation()-p.conn.Generation()) < 0 {
+			d.stray = peer{conn: c}
+			return &d.stray
+		}
 		*p = peer{conn: c}
 	}
 	return p
 }
 
+// here tells whether a connection that has been here still is.
+func (d *Dispatcher) here(c Conn) bool {
+	ps := d.peers[c.Loop()]
+	return c != 0 && int(c.Slot()) < len(ps) && ps[c.Slot()].conn == c
+}
+
 func refuse(out *Batch, to Conn, seq uint64, nonce []byte, why Reason) {
 	out.Effects = append(out.Effects, Effect{Kind: Refused, To: to, Seq: seq, Nonce: nonce, Reason: why})
+}
+
+// stamp is a new place in line, and what an id is made of: milliseconds of Unix time times 4096, and never less than before.
+func (d *Dispatcher) stamp(now Now) uint64 {
+	d.places = max(d.places+1, uint64(now.Wall)<<12) & stampMask
+	return d.places
+}
+
+// held is how many tasks are in memory.
+func (d *Dispatcher) held() int { return d.stats.Queued + d.stats.Leased + d.stats.Schedule }
+
+// tick does what is due, so much at most: Sleep then asks for the next Tick at once.
+func (d *Dispatcher) tick(now Now, out *Batch) {
+	d.releaseParked(releaseStep, out)
+	if d.stopped {
+		return
+	}
+	d.follow(now)
+	for range d.cfg.FirePerStep {
+		value, _, ok := d.wheel.Expire(now.Wall)
+		if !ok {
+			break
+		}
+		slot := value & timerValue
+		switch {
+		case value&timerDoom != 0:
+			d.doom(slot, out)
+		case value&timerLimit != 0:
+			d.limitReached(now, slot, d.tasks.at(slot), out)
+		default:
+			d.start(now, slot, d.tasks.at(slot), out)
+		}
+	}
+	for range d.cfg.FirePerStep {
+		value, _, ok := d.clock.Expire(now.Mono)
+		if !ok {
+			break
+		}
+		if value&timerWait != 0 {
+			d.impatient(value&^timerWait, out)
+		} else {
+			d.lapsed(now, value, d.tasks.at(value), out)
+		}
+	}
+	d.feed(now, out)
+	d.lookAhead(now, out)
+	d.sweep(now, out)
+}
+
+// Begin says what the store holds, before the first Step: the number of this start of the server, which must be higher than
+// any before, and the highest stamp that was given out: MetaStamp, that of the highest id, or the highest place in line of
+// TableQueue. What comes into line must come behind what is there, whatever the clock says.
+func (d *Dispatcher) Begin(epoch uint32, stamp uint64) {
+	d.epoch = uint64(epoch) << 32
+	d.places = stamp & stampMask
+	d.due.through, d.due.next = -1, 0
+}
+
+// Stored says how many runs of a name and rank wait in the store, before the first Step.
+func (d *Dispatcher) Stored(text []byte, rank uint8, n int) {
+	num := d.numberOf(text)
+	l := d.names.all[num].queue.lane(rank)
+	if l.gap == nil {
+		l.gap = &gap{}
+		d.names.all[num].refs++
+	}
+	l.gap.stored += n
+	d.stats.Stored += n
+}
+
+// Kept says how many finished runs the store keeps, and their bytes, before the first Step.
+func (d *Dispatcher) Kept(runs int, bytes int64) {
+	d.keep.runs, d.keep.bytes = runs, bytes
+	if runs > 0 {
+		d.keep.next = 0
+	}
+}
+
+// drainRuns hands out no more runs, and takes no more work. What is stored stays.
+func (d *Dispatcher) drainRuns() {
+	d.draining = true
+	d.forgetRuns()
 }

@@ -1,118 +1,296 @@
 package dispatch
 
-// durable is what waits for the store. Effects that promise something are parked, in the order of their records, until
-// the store says that the records are safe; nothing else waits for them.
+import "crypto/sha256"
+
+// durable is what waits for the store. Changes are numbered by batch; effects that promise something are parked until the
+// store says that the batch is safe, and nothing else waits for it.
 type durable struct {
-	records uint64   // numbered so far
-	parked  []parked // from first on; what is before has left
-	first   int
-	removed map[Token]struct{} // schedules that records not committed yet remove: the store may still find these,
-	order   []Record           // and those records
-	loads   map[uint64]parked  // asked of the store, by number
-	loaded  uint64             // loads numbered so far
-	failed  bool
+	batches   uint64 // numbered so far
+	committed uint64 // of these, the last that is safe
+	sizes     fifo[batchSize]
+	unsafe    int64 // bytes of batches that are not safe, and of what is parked
+	parked    fifo[parked]
+	settling  fifo[settled] // by batch
+	drained   fifo[settled] // safe, and waiting for the loads that were asked before
+	turns     uint64        // slots that settled so far
+	keys      map[[16]byte]liveKey
+	keyOrder  fifo[keyOrder] // by batch
+	keyDrain  fifo[keyOrder] // as drained
+	held      fifo[held]     // by batch
+	failed    bool
+	low       bool
 }
 
-// parked is an effect that waits for a record.
+type batchSize struct {
+	n     uint64
+	bytes int64
+}
+
+// parked is an effect that waits for a batch. Its bytes are in data, one after the other. It holds no pointer: a slow disk may
+// have gathered many, and the collector is to pass them by.
 type parked struct {
-	n        uint64
-	effect   Effect // its Nonce is in data
-	data     block
-	nonceLen int
+	n                          uint64
+	to                         Conn
+	seq                        uint64
+	token                      Token
+	data                       block
+	nonceLen, nameLen, bodyLen uint32
+	kind                       EffectKind
+	found, hasNonce, hasBody   bool
+	call                       ID // of a callback, instead of an effect
 }
 
-// record numbers a record and appends it.
-func (d *Dispatcher) record(r Record, out *Batch) {
-	d.durable.records++
-	r.N = d.durable.records
-	out.Records = append(out.Records, r)
-	if r.Kind == RecordRemoved {
-		if d.durable.removed == nil {
-			d.durable.removed = map[Token]struct{}{}
+// settled is a slot that is free once the store has the batch n; among those drained, once the load n is answered.
+type settled struct {
+	n, turn uint64
+	slot    uint32
+}
+
+// hashOf is the first half of a SHA-256: two inputs with the same one cannot be made.
+func hashOf(parts ...[]byte) (h [16]byte) {
+	var sum [32]byte
+	if len(parts) == 1 {
+		sum = sha256.Sum256(parts[0])
+	} else {
+		w := sha256.New()
+		for _, p := range parts {
+			w.Write(p)
 		}
-		d.durable.removed[r.Token] = struct{}{}
-		d.durable.order = append(d.durable.order, r)
+		w.Sum(sum[:0])
+	}
+	copy(h[:], sum[:])
+	return h
+}
+
+// number makes sure that the batch has one.
+func (d *Dispatcher) number(out *Batch) {
+	if out.N == 0 {
+		d.durable.batches++
+		out.N = d.durable.batches
+		d.durable.sizes.push(batchSize{n: out.N})
 	}
 }
 
-// isRemoved reports whether a schedule was removed by a record that the store may not know yet.
-func (d *Dispatcher) isRemoved(t Token) bool {
-	_, ok := d.durable.removed[t]
-	return ok
+func bytesOf(b []byte) func([]byte) []byte {
+	return func(dst []byte) []byte { return append(dst, b...) }
 }
 
-// park keeps an effect; it reports false if there is no memory for its nonce.
-func (d *Dispatcher) park(e Effect) (parked, bool) {
-	data, ok := d.bytes.put(e.Nonce, nil)
-	p := parked{n: d.durable.records + 1, effect: e, data: data, nonceLen: len(e.Nonce)}
-	p.effect.Nonce = nil
-	return p, ok
+// put writes a key; value appends what it is set to. It returns how many bytes that has.
+func (d *Dispatcher) put(out *Batch, table byte, key []byte, value func(dst []byte) []byte) int {
+	d.number(out)
+	at := uint32(len(out.Data))
+	out.Data = append(out.Data, key...)
+	mid := uint32(len(out.Data))
+	if value != nil {
+		out.Data = value(out.Data)
+	}
+	end := uint32(len(out.Data))
+	out.Ops = append(out.Ops, Op{Table: table, Key: Span{at, mid - at}, Value: Span{mid, end - mid}})
+	d.weigh(int(end - at))
+	return int(end - mid)
 }
+
+// del deletes a key.
+func (d *Dispatcher) del(out *Batch, table byte, key []byte) {
+	d.number(out)
+	at := uint32(len(out.Data))
+	out.Data = append(out.Data, key...)
+	out.Ops = append(out.Ops, Op{Table: table, Delete: true, Key: Span{at, uint32(len(key))}})
+	d.weigh(len(key))
+}
+
+// weigh counts bytes of the last batch.
+func (d *Dispatcher) weigh(n int) {
+	q := &d.durable
+	q.unsafe += int64(n)
+	q.sizes.last().bytes += int64(n)
+}
+
+func (d *Dispatcher) putQueue(out *Batch, name []byte, place uint64, id ID) {
+	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask, id)
+	d.put(out, TableQueue, d.key, bytesOf(id[:]))
+}
+
+func (d *Dispatcher) delQueue(out *Batch, name []byte, place uint64, id ID) {
+	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask, id)
+	d.del(out, TableQueue, d.key)
+}
+
+func (d *Dispatcher) putDue(out *Batch, at int64, id ID, what, rank byte, name []byte) {
+	d.key = AppendDueKey(d.key[:0], at, id, what)
+	d.put(out, TableDue, d.key, func(dst []byte) []byte { return append(append(dst, rank), name...) })
+}
+
+func (d *Dispatcher) delDue(out *Batch, at int64, id ID, what byte) {
+	d.key = AppendDueKey(d.key[:0], at, id, what)
+	d.del(out, TableDue, d.key)
+}
+
+// park keeps an effect until all that was written so far is safe.
+func (d *Dispatcher) park(e Effect, out *Batch) {
+	q := &d.durable
+	if q.failed {
+		d.stats.Refused++
+		refuse(out, e.To, e.Seq, e.Nonce, NotStored)
+		return
+	}
+	if q.batches == q.committed {
+		out.Effects = append(out.Effects, d.ownEffect(e))
+		return
+	}
+	p := parked{
+		n: q.batches, to: e.To, seq: e.Seq, token: e.Token, kind: e.Kind, found: e.Found, hasNonce: e.Nonce != nil, hasBody: e.Body != nil,
+		nonceLen: uint32(len(e.Nonce)), nameLen: uint32(len(e.Name)), bodyLen: uint32(len(e.Body)),
+	}
+	p.data = d.bytes.putAll(e.Nonce, e.Name, e.Body)
+	q.parked.push(p)
+	q.unsafe += p.weight()
+}
+
+// noBody marks that there is a body, when it is elsewhere.
+var noBody = []byte{}
+
+// ownEffect gives an effect's body a place of its own: it may be in scratch.
+func (d *Dispatcher) ownEffect(e Effect) Effect {
+	if len(e.Body) > 0 {
+		b := d.bytes.putAll(e.Body, nil, nil)
+		e.Body = d.bytes.bytes(b, len(e.Body))
+		d.bytes.release(b)
+	}
+	return e
+}
+
+func (p *parked) weight() int64 { return int64(p.nonceLen+p.nameLen+p.bodyLen) + 128 }
 
 // unpark appends a parked effect as it is now.
-func (d *Dispatcher) unpark(p parked, out *Batch) {
-	p.effect.Nonce = d.bytes.bytes(p.data, p.nonceLen)
-	out.Effects = append(out.Effects, p.effect)
+func (d *Dispatcher) unpark(p *parked, out *Batch) {
+	d.durable.unsafe -= p.weight()
+	if p.call != (ID{}) {
+		out.Calls = append(out.Calls, p.call)
+		return
+	}
+	b := d.bytes.bytes(p.data, int(p.nonceLen+p.nameLen+p.bodyLen))
+	e := Effect{Kind: p.kind, Found: p.found, To: p.to, Seq: p.seq, Token: p.token}
+	if p.hasBody {
+		e.Body = noBody
+	}
+	if p.hasNonce {
+		e.Nonce = b[:p.nonceLen:p.nonceLen]
+	}
+	if p.nameLen > 0 {
+		e.Name = b[p.nonceLen : p.nonceLen+p.nameLen]
+	}
+	if p.bodyLen > 0 {
+		e.Body = b[p.nonceLen+p.nameLen:]
+	}
+	out.Effects = append(out.Effects, e)
 	d.bytes.release(p.data)
 }
 
-// committed releases what waited for the records up to n.
-func (d *Dispatcher) committed(n uint64, out *Batch) {
+// committedTo goes on with what waited for the batches up to n.
+func (d *Dispatcher) committedTo(now Now, n uint64, out *Batch) {
+	d.safe(n, out)
+	d.unhold(now, out)
+	d.askLater(out)
+	d.lookAhead(now, out)
+}
+
+// safe keeps the promises that waited for the batches up to n.
+func (d *Dispatcher) safe(n uint64, out *Batch) {
 	q := &d.durable
-	for len(q.order) > 0 && q.order[0].N <= n {
-		delete(q.removed, q.order[0].Token)
-		q.order = q.order[1:]
+	q.committed = max(q.committed, n)
+	for q.sizes.len() > 0 && q.sizes.head().n <= n {
+		q.unsafe -= q.sizes.head().bytes
+		q.sizes.pop()
 	}
-	for ; q.first < len(q.parked) && q.parked[q.first].n <= n; q.first++ {
-		d.unpark(q.parked[q.first], out)
-		q.parked[q.first] = parked{}
+	d.releaseParked(releaseStep, out)
+	for q.settling.len() > 0 && q.settling.head().n <= n {
+		s := *q.settling.head()
+		s.n = d.asks.asked
+		q.drained.push(s)
+		q.settling.pop()
 	}
-	if q.first*2 >= len(q.parked) { // each is moved at most once for each that left
-		q.parked = append(q.parked[:0], q.parked[q.first:]...)
-		q.first = 0
+	for q.keyOrder.len() > 0 && q.keyOrder.head().n <= n {
+		k := *q.keyOrder.head()
+		k.n = d.asks.asked
+		q.keyDrain.push(k)
+		q.keyOrder.pop()
+	}
+	d.drain()
+}
+
+// releaseStep is how many parked effects leave in one step: a slow disk may have gathered many, and nothing else is done
+// meanwhile.
+const releaseStep = 1024
+
+// releaseParked releases effects whose batches are safe, so many at most. A Tick goes on with the rest.
+func (d *Dispatcher) releaseParked(most int, out *Batch) {
+	for q := &d.durable; most > 0 && q.isReleasable(); most-- {
+		d.unpark(q.parked.head(), out)
+		q.parked.pop()
 	}
 }
 
-// commitFailed keeps the promises up to n, takes back those after it, and makes none any more.
-func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
-	d.committed(n, out)
-	d.durable.failed = true
-	for _, p := range d.durable.parked[d.durable.first:] {
-		if p.effect.Kind == Scheduled {
-			if t := d.tasks.find(p.effect.Token, scheduled); t != nil {
-				d.wheel.Cancel(t.timer())
-				d.forget(p.effect.Token.Slot, t)
-			}
+func (q *durable) isReleasable() bool { return q.parked.len() > 0 && q.parked.head().n <= q.committed }
+
+// drain frees what no load that is not answered can be older than.
+func (d *Dispatcher) drain() {
+	q, oldest := &d.durable, d.asks.oldest()
+	for q.drained.len() > 0 && q.drained.head().n < oldest {
+		s := *q.drained.head()
+		q.drained.pop()
+		d.free(s)
+	}
+	for q.keyDrain.len() > 0 && q.keyDrain.head().n < oldest {
+		k := *q.keyDrain.head()
+		q.keyDrain.pop()
+		if q.keys[k.hash].id == k.id {
+			delete(q.keys, k.hash)
 		}
-		d.stats.Refused++
-		p.effect = Effect{Kind: Refused, To: p.effect.To, Seq: p.effect.Seq, Reason: NotStored}
-		d.unpark(p, out)
 	}
-	d.durable.parked, d.durable.first = nil, 0
 }
 
-// load asks the store for a schedule that memory does not know.
-func (d *Dispatcher) load(e Effect, out *Batch) bool {
-	p, ok := d.park(e)
-	if !ok {
-		return false
-	}
-	if d.durable.loads == nil {
-		d.durable.loads = map[uint64]parked{}
-	}
-	d.durable.loaded++
-	d.durable.loads[d.durable.loaded] = p
-	out.Loads = append(out.Loads, Load{N: d.durable.loaded, Token: e.Token})
-	return true
-}
-
-// loaded answers who waited for a load.
-func (d *Dispatcher) loaded(ev *Event, out *Batch) {
-	p, ok := d.durable.loads[ev.Seq]
-	if !ok {
+// commitFailed keeps the promises up to n, takes back those after it, and makes none any more. Runs are forgotten, since
+// nothing that becomes of them can be kept: the store still has them, as they were, for the next start.
+func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
+	if d.durable.failed {
 		return
 	}
-	delete(d.durable.loads, ev.Seq)
-	p.effect.Found = ev.Count == 1
-	d.unpark(p, out)
+	d.safe(n, out)
+	q := &d.durable
+	d.releaseParked(q.parked.len(), out)
+	q.failed = true
+	for ; q.parked.len() > 0; q.parked.pop() {
+		p := q.parked.head()
+		if p.call != (ID{}) {
+			continue
+		}
+		d.stats.Refused++
+		p.kind, p.found, p.token, p.nameLen, p.bodyLen, p.hasBody = Refused, false, Token{}, 0, 0, false
+		d.unpark(p, out)
+		out.Effects[len(out.Effects)-1].Reason = NotStored
+	}
+	q.unsafe, q.sizes = 0, fifo[batchSize]{}
+	d.asks.giveUp(d, NotStored, out)
+	d.waits.refuseAll(d, NotStored, out)
+	d.forgetRuns()
+}
+
+// forgetRuns drops every run from memory, but for those that workers have: these are dropped with their answer.
+func (d *Dispatcher) forgetRuns() {
+	for slot := uint32(1); slot < d.tasks.made; slot++ {
+		t := d.tasks.at(slot)
+		if t.state == free || t.state == ghost || !d.isRun(t) {
+			continue
+		}
+		switch t.state {
+		case queued, tailed:
+			end := d.unline(slot, t)
+			d.settle(end, d.tasks.at(end))
+		case scheduled:
+			d.wheel.Cancel(t.timer())
+			d.unscheduled(t)
+			d.settle(slot, t)
+		}
+	}
 }

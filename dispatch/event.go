@@ -37,7 +37,7 @@ func (s Span) Of(base []byte) []byte {
 	return base[s.Off : s.Off+s.Len : s.Off+s.Len]
 }
 
-// Token names one hand-out of a task (the worker's nonce) or one schedule (its id): a slot of the dispatcher's table
+// Token names one hand-out of a task (the worker's nonce): a slot of the dispatcher's table
 // and 64 random bits that are drawn anew each time. It looks up without hashing and cannot be guessed.
 type Token struct {
 	Secret uint64
@@ -55,15 +55,22 @@ const (
 	_ Kind = iota
 
 	// From producers.
-	RunTask        // Name, Nonce, Seq, Body: run a task now. Body is its options as JSON
-	ScheduleTask   // the same, and At: run it at a wall time
-	UnscheduleTask // Token, Nonce, Seq: forget a schedule
+	RunTask        // Name, Nonce, Seq, Body, Terms: run a task now. Body is its options as JSON
+	ScheduleTask   // the same, and At: run it at a wall time. It is always a run
+	UnscheduleTask // Run, Nonce, Seq: cancel a run that is still scheduled
 	ListTasks      // Nonce, Seq: which names have workers
+	ReadRun        // Run, Nonce, Seq, At: show a run; if it is not finished, once it is, or after At milliseconds
+	CancelRun      // Run, Nonce, Seq
+	RetryRun       // Run, Nonce, Seq: once more, though it is finished, or at once, if it waits for its next attempt
+	ExplainRun     // Run, Nonce, Seq: why it is where it is
+	ForgetRun      // Run, Seq: a finished one, before its time
 
 	// From workers.
 	RegisterTask // Name: can do this
 	GetTask      // Count: ready for so many more tasks
 	SendResult   // Token, Body; Count: done, and ready for so many more. An undefined result has the zero Span
+	SendError    // Token, Body, At; Count: an attempt failed. Body is its error as JSON. At: see Usually
+	SayHello     // it understands what workers of old do not
 
 	// Of a connection, from its event loop.
 	Block   // it does not read what it is sent: hand it no more tasks
@@ -79,11 +86,27 @@ const (
 	// From the store.
 	Committed    // Seq: every record up to this number is durable
 	CommitFailed // Seq: no record after this number ever will be
-	Loaded       // Seq: the answer to that Load; Count is 1 if it was found
+	Loaded       // Seq, Body: the answer to that Load, see AppendRow. Count: LoadFailed, LoadWhole or LoadPart
+	StoreLow     // Count: whether the store is nearly full, and takes only what finishes runs
+	CallbackDone // Run: its callback was made, or given up
 
 	// For people to look at.
 	ListTaskInfo   // Seq, At, Count: put a Survey of tasks into the batch, from the place At, Count at most
 	ListWorkerInfo // the same of workers
+	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
+)
+
+// How a load ended: it could not be read, everything that was asked for is there, or Limit or Bytes ended it.
+const (
+	LoadFailed uint32 = iota
+	LoadWhole
+	LoadPart
+)
+
+// What a worker says about the next attempt, beside a number of milliseconds until then.
+const (
+	Usually int64 = -1 // as the run's policy has it
+	Never   int64 = -2 // there is no point
 )
 
 // Event is one thing that happened, as the dispatcher takes it. It points nowhere: its spans are parts of the bytes
@@ -95,9 +118,13 @@ type Event struct {
 	Name  Span
 	Nonce Span // a producer's, as JSON; the zero Span is none
 	Body  Span
+	Terms Span  // see Terms.Append; the zero Span says nothing
 	At    int64 // wall clock, milliseconds of Unix time
 	Token Token
 }
+
+// Run is where the event names a run: an ID's 16 bytes. No event has it beside Name, so they share their place.
+func (e *Event) Run() *Span { return &e.Name }
 
 // Append appends the token's text.
 func (t Token) Append(dst []byte) []byte {

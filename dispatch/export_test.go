@@ -58,3 +58,87 @@ func (c *Combiner) Claim(in Input) (publish func()) {
 
 // TaskSize is the size of a task without its bytes.
 const TaskSize = taskSize
+
+// Census is what a dispatcher holds, counted anew.
+type Census struct {
+	Queued, Tailed, Leased, Scheduled, Settling, Ghosts, Odd int // tasks by state; Odd are those in none
+	Promises, PromisesOf, Runs, RunsOf                       int // as held, and as the tasks have them
+	Waits, Asks, AsksHeld, Keys, Parked, Limits, Hungry      int
+	WallTimers, MonoTimers, Names                            int
+	Unsafe                                                   int64
+	KeptRuns                                                 int
+	KeptBytes                                                int64
+}
+
+// Census counts what is held.
+func (d *Dispatcher) Census() (c Census) {
+	for slot := uint32(1); slot < d.tasks.made; slot++ {
+		t := d.tasks.at(slot)
+		switch t.state {
+		case queued:
+			c.Queued++
+		case tailed:
+			c.Tailed++
+		case leased:
+			c.Leased++
+		case scheduled:
+			c.Scheduled++
+		case settling:
+			c.Settling++
+		case ghost:
+			c.Ghosts++
+		}
+		if t.promise != 0 {
+			c.PromisesOf++
+			if d.isRun(t) && d.runs[d.promises.at(t.promise).id] == slot {
+				c.RunsOf++
+			}
+		}
+	}
+	free := 0
+	for slot := d.tasks.free; slot != 0; slot = d.tasks.at(slot).next {
+		free++
+	}
+	c.Odd = max(int(d.tasks.made)-1, 0) - free - c.Queued - c.Tailed - c.Leased - c.Scheduled - c.Settling - c.Ghosts
+	q, a := &d.durable, &d.asks
+	c.Promises, c.Runs, c.Waits, c.Limits = d.promises.used(), len(d.runs), d.waits.used(), d.due.limits.used()
+	c.Asks, c.AsksHeld, c.Hungry = a.open.len()+a.wait.len()+a.later.len(), a.held, len(d.hungry)
+	c.Keys, c.Parked, c.Unsafe = len(q.keys)+q.keyOrder.len()+q.keyDrain.len(), q.parked.len()+q.settling.len()+q.drained.len(), q.unsafe
+	c.WallTimers, c.MonoTimers, c.Names = d.wheel.Len(), d.clock.Len(), len(d.names.index)
+	c.KeptRuns, c.KeptBytes = d.keep.runs, d.keep.bytes
+	return c
+}
+
+// Standing is a task that waits for a worker, in memory.
+type Standing struct {
+	Slot  uint32
+	Name  string
+	Place uint64
+}
+
+// Line lists the tasks in memory that wait for a worker and are not behind a gap.
+func (d *Dispatcher) Line() (all []Standing) {
+	for slot := uint32(1); slot < d.tasks.made; slot++ {
+		if t := d.tasks.at(slot); t.state == queued {
+			all = append(all, Standing{slot, string(d.names.all[t.name].text), t.place})
+		}
+	}
+	return all
+}
+
+// PlaceOf is the place in line that a task had which a worker has, or 0.
+func (d *Dispatcher) PlaceOf(tok Token) uint64 {
+	if t := d.tasks.find(tok, leased); t != nil {
+		return t.place
+	}
+	return 0
+}
+
+// Whereabouts says where a run is in memory; "" if it is not.
+func (d *Dispatcher) Whereabouts(id ID) string {
+	slot := d.runs[id]
+	if slot == 0 {
+		return ""
+	}
+	return [...]string{"free", "scheduled", "queued", "tailed", "leased", "settling", "ghost"}[d.tasks.at(slot).state]
+}

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"cmp"
 	"slices"
 
 	"workman/dispatch"
@@ -15,26 +16,16 @@ type model struct {
 	now   dispatch.Now
 	place uint64 // the last place in line given out
 
-	peers  map[dispatch.Conn]*peer   // who is connected
-	lines  map[string]*line          // what is known of each name
-	leases map[dispatch.Token]*run   // what workers have
-	plans  []*plan                   // schedules, in the order of their acceptance
-	gone   map[dispatch.Token]uint64 // schedules that ended: the record that says so
-	listed []string                  // names with workers, by first registration
+	peers  map[dispatch.Conn]*peer // who is connected
+	lines  map[string]*line        // what is known of each name
+	leases map[dispatch.Token]*run // what workers have
+	listed []string                // names with workers, by first registration
 
-	owed     []answer          // must leave in this step
-	parked   []answer          // wait for their record
-	asked    map[uint64]answer // wait for the store to look something up
-	records  []dispatch.Record // must leave in this step
-	record   uint64            // the last record's number
-	durable  uint64            // the last committed record's number
-	load     uint64            // the last load's number
-	released uint64            // the last record that an answer of this step waited for
-	fired    uint64            // Stats.Fired after the step before
+	owed []answer // must leave in this step
 
-	draining, stopped, failed bool
-	count                     dispatch.Stats // of it only what grows
-	bytes                     int64          // Stats.Bytes after the step before
+	draining, stopped bool
+	count             dispatch.Stats // of it only what grows
+	bytes             int64          // Stats.Bytes after the step before
 }
 
 // caller is who asked, and how the answer finds the question.
@@ -47,19 +38,10 @@ type caller struct {
 // run is one task on its way.
 type run struct {
 	caller
-	waits      bool // somebody waits for the result: not so if it came of a plan
 	place      uint64
 	name, body string
 	losses     int
 	worker     dispatch.Conn // zero: queued
-}
-
-// plan is a schedule.
-type plan struct {
-	token      dispatch.Token
-	at         int64
-	name, body string
-	record     uint64 // that added it, if durable
 }
 
 // peer is a connection, as a worker.
@@ -75,8 +57,8 @@ type peer struct {
 
 // line is a name: who queues for it, and what else keeps it alive.
 type line struct {
-	queue                  []*run // by place
-	workers, leased, plans int
+	queue           []*run // by place
+	workers, leased int
 }
 
 func newModel(cfg dispatch.Config, now dispatch.Now) *model {
@@ -85,8 +67,6 @@ func newModel(cfg dispatch.Config, now dispatch.Now) *model {
 		peers:  map[dispatch.Conn]*peer{},
 		lines:  map[string]*line{},
 		leases: map[dispatch.Token]*run{},
-		gone:   map[dispatch.Token]uint64{},
-		asked:  map[uint64]answer{},
 	}
 }
 
@@ -108,16 +88,19 @@ func (m *model) line(name string) *line {
 // sweep forgets the names that nothing keeps alive.
 func (m *model) sweep() {
 	for name, l := range m.lines {
-		if len(l.queue)+l.workers+l.leased+l.plans == 0 {
+		if len(l.queue)+l.workers+l.leased == 0 {
 			delete(m.lines, name)
 		}
 	}
 }
 
-// enqueue puts a new run at the end of its line.
-func (m *model) enqueue(r *run) {
+// usualRank is that of a call that does not say how urgent it is: 9 less its priority.
+const usualRank = 4
+
+// enqueue puts a new run at the end of those in its line that are as urgent.
+func (m *model) enqueue(r *run, rank int) {
 	m.place++
-	r.place = m.place
+	r.place = uint64(rank)<<32 | m.place
 	m.insert(r)
 }
 
@@ -162,7 +145,7 @@ func (m *model) leasedTo(c dispatch.Conn) (tokens []dispatch.Token) {
 		}
 	}
 	slices.SortFunc(tokens, func(a, b dispatch.Token) int {
-		return int(m.leases[a].place) - int(m.leases[b].place)
+		return cmp.Compare(m.leases[a].place, m.leases[b].place)
 	})
 	return tokens
 }
@@ -207,54 +190,6 @@ func (m *model) oldest(p *peer) (first *run) {
 	return first
 }
 
-// due lists the plans whose time has come, as they must fire: by time, then by acceptance.
-func (m *model) due() (due []*plan) {
-	for _, p := range m.plans {
-		if p.at <= m.now.Wall {
-			due = append(due, p)
-		}
-	}
-	slices.SortStableFunc(due, func(a, b *plan) int {
-		switch {
-		case a.at < b.at:
-			return -1
-		case a.at > b.at:
-			return 1
-		}
-		return 0
-	})
-	return due
-}
-
-// next is the time of the first plan.
-func (m *model) next() (at int64, ok bool) {
-	for _, p := range m.plans {
-		if !ok || p.at < at {
-			at, ok = p.at, true
-		}
-	}
-	return at, ok
-}
-
-func (m *model) plan(t dispatch.Token) *plan {
-	for _, p := range m.plans {
-		if p.token == t {
-			return p
-		}
-	}
-	return nil
-}
-
-func (m *model) addPlan(p *plan) {
-	m.plans = append(m.plans, p)
-	m.line(p.name).plans++
-}
-
-func (m *model) dropPlan(p *plan) {
-	m.plans = slices.DeleteFunc(m.plans, func(q *plan) bool { return q == p })
-	m.lines[p.name].plans--
-}
-
 func (m *model) queued() (n int) {
 	for _, l := range m.lines {
 		n += len(l.queue)
@@ -272,13 +207,10 @@ func (m *model) held() (n int64) {
 	for _, r := range m.leases {
 		n += int64(len(r.body) + len(r.nonce))
 	}
-	for _, p := range m.plans {
-		n += int64(len(p.body))
-	}
 	return n
 }
 
 // empty says that nothing waits for anything.
 func (m *model) empty() bool {
-	return m.queued()+len(m.leases)+len(m.plans)+len(m.parked)+len(m.asked) == 0
+	return m.queued()+len(m.leases) == 0
 }

@@ -5,11 +5,12 @@ import "encoding/binary"
 // name is a task name that somebody uses: a worker that registered it, or a task that bears it. It goes when the last
 // of them does.
 type name struct {
-	text    []byte
-	refs    int // workers registered and tasks, in whatever state
-	workers int // workers registered
-	leased  int // with a worker
-	queue   queue
+	text      []byte
+	refs      int // workers registered and tasks, in whatever state
+	workers   int // workers registered
+	leased    int // with a worker
+	scheduled int // runs in memory that wait for their time
+	queue     queue
 
 	members []*member // its places in the classes that hold it
 	ready   members   // of these, the ones whose class may have a worker to spare

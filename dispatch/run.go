@@ -1,39 +1,36 @@
 package dispatch
 
-// run takes a call: to a worker that is ready for it, or into the queue of its name.
-func (d *Dispatcher) run(from Conn, ev *Event, base []byte, out *Batch) {
+// call takes a call, in no list yet. It returns nil if it was refused.
+func (d *Dispatcher) call(from Conn, ev *Event, base []byte, out *Batch) (uint32, *task) {
 	p := d.peer(from)
 	slot, t, why := uint32(0), (*task)(nil), TooManyHere
 	if p.calls < d.cfg.ConnTasks || d.draining {
-		slot, t, why = d.accept(from, ev, base, d.stats.Queued+d.stats.Leased < d.cfg.MaxTasks, TooMany)
+		slot, t, why = d.accept(from, ev, base)
 	}
 	if why != 0 {
 		d.stats.Refused++
 		refuse(out, from, ev.Seq, ev.Nonce.Of(base), why)
-		return
+		return 0, nil
 	}
 	d.stats.Submitted++
 	t.from, t.seq = from, ev.Seq
 	p.calls++
-	d.enqueue(slot, t, out)
+	return slot, t
 }
 
 // accept makes a task of what a producer sent, in no state yet.
-func (d *Dispatcher) accept(from Conn, ev *Event, base []byte, room bool, full Reason) (uint32, *task, Reason) {
+func (d *Dispatcher) accept(from Conn, ev *Event, base []byte) (uint32, *task, Reason) {
 	if d.draining {
 		return 0, nil, Draining
 	}
-	if !room {
-		return 0, nil, full
+	if d.held() >= d.cfg.MaxTasks {
+		return 0, nil, TooMany
 	}
 	num := d.nameOf(from, ev.Name.Of(base))
 	if num == 0 {
 		return 0, nil, TooManyName
 	}
 	nonce, body := ev.Nonce.Of(base), ev.Body.Of(base)
-	if ev.Kind == ScheduleTask {
-		nonce = nil // answered at once, or kept with the record that the answer waits for
-	}
 	data, ok := d.bytes.put(nonce, body)
 	if !ok {
 		if n := d.names.all[num]; n.refs == 0 {
@@ -63,26 +60,16 @@ func (d *Dispatcher) nameOf(from Conn, text []byte) uint32 {
 }
 
 // enqueue gives a task its place in line: with a worker at once, if one is ready.
-func (d *Dispatcher) enqueue(slot uint32, t *task, out *Batch) {
-	d.places++
-	t.place = d.places
-	n := d.names.all[t.name]
-	if w := n.spare(); w != nil && !d.stopped {
-		d.handOut(w, slot, t, n, out)
-		return
-	}
-	t.state = queued
-	d.stats.Queued++
-	if n.queue.push(&d.tasks, slot, t); n.queue.len == 1 {
-		n.headIs(t.place)
-	}
+func (d *Dispatcher) enqueue(now Now, slot uint32, t *task, rank uint8, out *Batch) {
+	t.place = uint64(rank)<<rankShift | d.stamp(now)
+	d.offer(now, slot, t, out)
 }
 
 // taskMessage is about how many bytes a task takes on the wire, beside its options.
 const taskMessage = 64
 
 // handOut gives a task that is in no list to a worker that is ready.
-func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batch) {
+func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, out *Batch) {
 	t.state, t.with, t.secret = leased, uint64(w.conn), d.random.Uint64()
 	w.inHand.push(&d.tasks, slot, t)
 	w.leased++
@@ -97,22 +84,65 @@ func (d *Dispatcher) handOut(w *worker, slot uint32, t *task, n *name, out *Batc
 	e.Token = Token{Slot: slot, Secret: t.secret}
 	e.Name = n.text
 	e.Body = d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:]
+	if t.promise != 0 || w.hello {
+		d.begin(now, w, slot, t, e)
+	}
 	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
 	}
 }
 
-// result takes a worker's answer, if it is to a task that this worker holds, and passes it on.
-func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
-	t := d.tasks.find(ev.Token, leased)
-	if t == nil || t.holder() != from {
-		d.stats.BadResults++
-		if ev.Count > 0 {
-			d.credit(d.worker(from), ev.Count, out)
+// begin notes that an attempt begins, and tells a worker that understands it more of the task.
+func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) {
+	ticket := Ticket{Attempt: int(t.losses) + 1}
+	if p := d.promiseOf(t); p != nil {
+		p.began = now.Wall
+		ticket.Run, ticket.Deadline = p.id, p.deadline
+		if p.id != (ID{}) {
+			ticket.Attempt = p.attempts + 1
+			ticket.Traceparent = d.bytes.bytes(t.data, int(t.nonceLen))
 		}
+		if p.policy.Timeout > 0 {
+			p.lapse, p.lapses = d.clock.Add(now.Mono+p.policy.Timeout, slot)
+			if end := now.Wall + p.policy.Timeout; ticket.Deadline == 0 || end < ticket.Deadline {
+				ticket.Deadline = end
+			}
+		}
+	}
+	if w.hello {
+		d.fences++
+		ticket.Fence = d.epoch | d.fences
+		d.scratch = ticket.Append(d.scratch[:0])
+		b := d.bytes.putAll(d.scratch, nil, nil)
+		e.Nonce = d.bytes.bytes(b, len(d.scratch))
+		d.bytes.release(b)
+	}
+}
+
+// holds finds the task that a worker's nonce names, if this worker holds it. Otherwise it counts that, and the credit.
+func (d *Dispatcher) holds(now Now, from Conn, ev *Event, out *Batch) *task {
+	if t := d.tasks.find(ev.Token, leased); t != nil && t.holder() == from {
+		return t
+	}
+	d.stats.BadResults++
+	if ev.Count > 0 {
+		d.credit(now, d.worker(from), ev.Count, out)
+	}
+	return nil
+}
+
+// result takes a worker's answer, if it is to a task that this worker holds, and passes it on.
+func (d *Dispatcher) result(now Now, from Conn, ev *Event, base []byte, out *Batch) {
+	t := d.holds(now, from, ev, out)
+	if t == nil {
 		return
 	}
 	w := d.peer(from).worker
+	if t.promise != 0 && d.isRun(t) {
+		d.runResult(now, ev.Token.Slot, t, ev.Body.Of(base), out)
+		d.more(now, w, ev.Count, out)
+		return
+	}
 	d.release(w, t)
 	d.stats.Finished++
 	if t.from != 0 {
@@ -122,10 +152,53 @@ func (d *Dispatcher) result(from Conn, ev *Event, base []byte, out *Batch) {
 		e.Body = ev.Body.Of(base)
 	}
 	d.forget(ev.Token.Slot, t)
-	if ev.Count > 0 {
+	d.more(now, w, ev.Count, out)
+}
+
+// more is the credit that comes with a result.
+func (d *Dispatcher) more(now Now, w *worker, count uint32, out *Batch) {
+	if count > 0 {
 		d.heard(w)
-		d.credit(w, ev.Count, out)
+		d.credit(now, w, count, out)
 	}
+}
+
+// failed takes a worker's word that it could not do what it holds.
+func (d *Dispatcher) failed(now Now, from Conn, ev *Event, base []byte, out *Batch) {
+	t := d.holds(now, from, ev, out)
+	if t == nil {
+		return
+	}
+	w := d.peer(from).worker
+	problem := ev.Body.Of(base)
+	if d.isRun(t) {
+		d.attemptFailed(now, ev.Token.Slot, t, problem, ev.At, out)
+	} else {
+		d.release(w, t)
+		d.stats.Failures++
+		if t.from != 0 {
+			e := out.add(Failed, t.from)
+			e.Seq, e.Nonce, e.Body = t.seq, d.bytes.bytes(t.data, int(t.nonceLen)), problem
+		}
+		d.forget(ev.Token.Slot, t)
+	}
+	d.more(now, w, ev.Count, out)
+}
+
+// callTooLate refuses a call whose time is over, wherever it stands.
+func (d *Dispatcher) callTooLate(now Now, slot uint32, t *task, out *Batch) {
+	switch t.state {
+	case leased:
+		w := d.peer(t.holder()).worker
+		d.askToStop(w, slot, t, out)
+		d.release(w, t)
+	case queued:
+		slot = d.unline(slot, t)
+		t = d.tasks.at(slot)
+		d.want(now, t.name, d.names.all[t.name].queue.lane(t.rank()), t.rank(), out)
+	}
+	d.stats.Refused++
+	d.giveUp(slot, t, TooLate, out)
 }
 
 // release takes a task out of its worker's hand.
@@ -151,6 +224,10 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 			p.calls--
 		}
 	}
+	if p := d.promiseOf(t); p != nil {
+		d.unlimit(p)
+		d.promises.give(t.promise)
+	}
 	d.bytes.release(t.data)
 	d.names.drop(t.name)
 	d.tasks.give(slot, t)
@@ -158,18 +235,24 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 
 // stop answers everybody who waits.
 func (d *Dispatcher) stop(out *Batch) {
-	d.draining, d.stopped = true, true
+	d.drainRuns()
+	d.stopped = true
 	for slot := uint32(1); slot < d.tasks.made; slot++ {
 		t := d.tasks.at(slot)
+		if t.state == ghost || t.state == free || d.isRun(t) {
+			continue
+		}
+		end := slot
 		switch t.state {
 		case queued:
-			d.names.all[t.name].queue = queue{} // each of its tasks comes by
-			d.stats.Queued--
+			end = d.unline(slot, t)
 		case leased:
 			d.release(d.peer(t.holder()).worker, t)
 		default:
 			continue
 		}
-		d.giveUp(slot, t, Draining, out)
+		d.giveUp(end, d.tasks.at(end), Draining, out)
 	}
+	d.asks.giveUp(d, Draining, out)
+	d.waits.end(d, out)
 }

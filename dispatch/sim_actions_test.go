@@ -8,8 +8,6 @@ var actions = [actionKinds]struct {
 	do     func(*world) *flaw
 }{
 	{20, (*world).askRun},
-	{8, (*world).askSchedule},
-	{4, (*world).askUnschedule},
 	{1, (*world).askList},
 	{3, (*world).joinProducer},
 	{1, (*world).leaveProducer},
@@ -25,11 +23,9 @@ var actions = [actionKinds]struct {
 	{1, (*world).leap},
 	{1, (*world).tick},
 	{1, (*world).report},
-	{6, (*world).commit},
-	{3, (*world).answerLoad},
 }
 
-const actionKinds = 20
+const actionKinds = 16
 
 // join opens a connection on any place, whose last one has gone: an address that was in use lives on with another
 // generation.

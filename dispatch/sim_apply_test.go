@@ -8,7 +8,8 @@ type input struct {
 	count             uint32
 	seq               uint64
 	name, nonce, body []byte
-	at                int64
+	terms             dispatch.Terms // if it has any
+	hasTerms          bool
 	token             dispatch.Token
 }
 
@@ -21,20 +22,13 @@ type answer struct {
 	caller
 	kind    dispatch.EffectKind
 	reason  dispatch.Reason
-	found   bool
-	token   dispatch.Token
 	body    string
 	hasBody bool
-	record  uint64 // must be durable first; 0: none
 }
 
 // seen is what the dispatcher chose in a step where it had a choice.
 type seen struct {
 	refusal *dispatch.Effect // of the caller's request
-	told    *dispatch.Effect // Unscheduled or Scheduled, to the caller
-	loads   int
-	fired   int
-	added   *dispatch.Record // what it added
 }
 
 // apply takes an event into the model: what it changes, and what must leave because of it. Hand-outs come after, one
@@ -43,10 +37,6 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 	switch in.kind {
 	case dispatch.RunTask:
 		return m.runTask(from, in, s)
-	case dispatch.ScheduleTask:
-		return m.scheduleTask(from, in, s)
-	case dispatch.UnscheduleTask:
-		return m.unscheduleTask(from, in, s)
 	case dispatch.ListTasks:
 		m.listTasks(from, in)
 	case dispatch.RegisterTask:
@@ -66,18 +56,10 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 		m.peer(from).maybe = true
 	case dispatch.Gone:
 		m.leave(from)
-	case dispatch.Tick:
-		return m.tick(s)
 	case dispatch.Drain:
 		m.draining = true
 	case dispatch.Stop:
 		m.stop()
-	case dispatch.Committed:
-		m.commit(in.seq)
-	case dispatch.CommitFailed:
-		m.fail(in.seq)
-	case dispatch.Loaded:
-		return m.loaded(in)
 	}
 	return nil
 }
@@ -98,7 +80,11 @@ func (m *model) runTask(from dispatch.Conn, in *input, s *seen) *flaw {
 		return f
 	}
 	m.count.Submitted++
-	m.enqueue(&run{caller: in.caller(from), waits: true, name: string(in.name), body: string(in.body)})
+	rank := usualRank
+	if in.hasTerms && in.terms.Priority >= 0 {
+		rank = 9 - in.terms.Priority
+	}
+	m.enqueue(&run{caller: in.caller(from), name: string(in.name), body: string(in.body)}, rank)
 	return nil
 }
 
@@ -138,9 +124,7 @@ func (m *model) sendResult(from dispatch.Conn, in *input) {
 	}
 	m.release(in.token)
 	m.count.Finished++
-	if r.waits {
-		m.owe(answer{caller: r.caller, kind: dispatch.Result, body: string(in.body), hasBody: in.body != nil})
-	}
+	m.owe(answer{caller: r.caller, kind: dispatch.Result, body: string(in.body), hasBody: in.body != nil})
 }
 
 // leave ends a connection: what it had goes back, unless it has gone back too often.
@@ -157,15 +141,13 @@ func (m *model) leave(from dispatch.Conn) {
 			continue
 		}
 		m.count.GivenUp++
-		if r.waits {
-			m.refuse(r.caller, dispatch.WorkersLost)
-		}
+		m.refuse(r.caller, dispatch.WorkersLost)
 	}
 	m.unregister(p)
 	delete(m.peers, from)
 }
 
-// stop ends every run, and answers whoever waits for one. Schedules stay: what fired now would be lost.
+// stop ends every run, and answers whoever waits for one.
 func (m *model) stop() {
 	m.draining, m.stopped = true, true
 	for _, l := range m.lines {
@@ -182,7 +164,5 @@ func (m *model) stop() {
 
 // abandon ends a run of which nothing comes any more. It counts as neither finished nor refused.
 func (m *model) abandon(r *run) {
-	if r.waits {
-		m.owe(answer{caller: r.caller, kind: dispatch.Refused, reason: dispatch.Draining})
-	}
+	m.owe(answer{caller: r.caller, kind: dispatch.Refused, reason: dispatch.Draining})
 }

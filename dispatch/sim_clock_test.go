@@ -23,14 +23,7 @@ func (w *world) leap() *flaw {
 		return nil
 	}
 	const day = 24 * 3600 * 1000
-	switch w.rng.IntN(9) {
-	case 8: // while something overdue waits for its Tick, and stays overdue
-		f := w.ask(input{kind: dispatch.ScheduleTask, name: w.name(), at: w.now.Wall - day})
-		w.now.Wall -= w.rng.Int64N(day)
-		if f != nil {
-			return f
-		}
-		return w.report()
+	switch w.rng.IntN(8) {
 	case 0:
 		w.now.Wall = w.rng.Int64N(1 << 42)
 	case 1, 2:
@@ -47,30 +40,3 @@ func (w *world) leap() *flaw {
 func (w *world) tick() *flaw { return w.do(0, input{kind: dispatch.Tick}) }
 
 func (w *world) report() *flaw { return w.do(0, input{kind: dispatch.Report}) }
-
-// commit makes some records durable; or none, late news; or the store fails.
-func (w *world) commit() *flaw {
-	switch {
-	case w.store.failed || !w.cfg.Durable:
-		return nil
-	case w.fails && w.rng.IntN(60) == 0:
-		w.store.commit(w.rng.IntN(2))
-		return w.do(0, input{kind: dispatch.CommitFailed, seq: w.store.fail()})
-	}
-	return w.do(0, input{kind: dispatch.Committed, seq: w.store.commit(w.rng.IntN(5))})
-}
-
-func (w *world) answerLoad() *flaw {
-	if len(w.store.loads) == 0 {
-		return nil
-	}
-	n, found := w.store.answer(w.rng)
-	in := input{kind: dispatch.Loaded, seq: n}
-	if found {
-		in.count = 1
-	}
-	if f := w.do(0, in); f != nil || w.rng.IntN(8) > 0 {
-		return f
-	}
-	return w.do(0, in) // once more: it means nothing now
-}

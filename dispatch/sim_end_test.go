@@ -1,10 +1,6 @@
 package dispatch_test
 
-import (
-	"math"
-
-	"workman/dispatch"
-)
+import "workman/dispatch"
 
 // run lets the world live for so many steps, and end in one of the ways there are.
 func (w *world) run(steps int) *flaw {
@@ -76,33 +72,19 @@ func (w *world) linger() *flaw {
 	return nil
 }
 
-// finish helps everything to its end: the store answers, workers come for every name, time goes by.
+// finish helps everything to its end: workers come for every name.
 func (w *world) finish() *flaw {
 	for range 10_000 {
 		if w.model.empty() {
 			return nil
 		}
-		for _, help := range []func() *flaw{w.settleStore, w.settleWorkers, w.settleTime} {
+		for _, help := range []func() *flaw{w.settleWorkers} {
 			if f := help(); f != nil {
 				return f
 			}
 		}
 	}
 	panic("the world does not come to an end, though every checker is content")
-}
-
-func (w *world) settleStore() *flaw {
-	if w.cfg.Durable && !w.store.failed {
-		if f := w.do(0, input{kind: dispatch.Committed, seq: w.store.commit(math.MaxInt)}); f != nil {
-			return f
-		}
-	}
-	for len(w.store.loads) > 0 {
-		if f := w.answerLoad(); f != nil {
-			return f
-		}
-	}
-	return nil
 }
 
 // settleWorkers lets everybody read and answer, and brings a worker for the first who waits.
@@ -140,16 +122,6 @@ func (w *world) settleWorkers() *flaw {
 	return w.leave(c)
 }
 
-// settleTime goes to where something is due.
-func (w *world) settleTime() *flaw {
-	if at, ok := w.model.next(); ok {
-		w.now.Mono++
-		w.now.Wall = max(w.now.Wall, at)
-		return w.tick()
-	}
-	return nil
-}
-
 // quit ends every connection. Nothing may stay behind.
 func (w *world) quit() *flaw {
 	for _, cs := range []*[]*client{&w.workers, &w.producers} {
@@ -181,7 +153,7 @@ func (w *world) checkFinished() *flaw {
 	if g.Queued+g.Leased+g.Waiting+g.Schedule != 0 || g.Bytes > stays {
 		return flawed("end", "something stays: %+v", g)
 	}
-	if n := int64(g.Submitted + g.Fired - g.Finished - g.GivenUp); n != 0 {
+	if n := int64(g.Submitted - g.Finished - g.GivenUp); n != 0 {
 		return flawed("end", "%d more runs began than ended: %+v", n, g)
 	}
 	return nil

@@ -21,7 +21,7 @@ type fault struct {
 }
 
 // mark is where in a batch the step's own part begins: what is before has been checked already.
-type mark struct{ effects, records, loads int }
+type mark struct{ effects int }
 
 // fate is what becomes of an effect: it is kept as it is then, lost, or sent twice.
 type fate int
@@ -60,7 +60,7 @@ func (s *saboteur) now() bool { return s.fault.often == 0 || s.rng.IntN(s.fault.
 
 func (s *saboteur) Step(now dispatch.Now, from dispatch.Conn, ev *dispatch.Event, base []byte, out *dispatch.Batch) {
 	s.kind, s.from = ev.Kind, from
-	own := mark{len(out.Effects), len(out.Records), len(out.Loads)}
+	own := mark{len(out.Effects)}
 	if s.fault.event != nil && s.now() && s.fault.event(s, &now, ev) {
 		return
 	}

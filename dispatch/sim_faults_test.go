@@ -66,8 +66,8 @@ var faults = []fault{
 	{name: "options spoilt", caught: "bytes", often: 5,
 		effect: onto(dispatch.HandOut, func(_ *saboteur, e *dispatch.Effect) { e.Body = append(bytes.Clone(e.Body), '!') })},
 	{name: "a token twice", caught: "tokens", often: 5, effect: onto(dispatch.HandOut, func(s *saboteur, e *dispatch.Effect) {
-		if ps := s.world.model.plans; len(ps) > 0 {
-			e.Token = ps[0].token
+		for t := range s.world.model.leases {
+			e.Token = t
 		}
 	})},
 	{name: "a result lost", caught: "answers", often: 5, effect: when(dispatch.Result, lose)},
@@ -88,13 +88,6 @@ var faults = []fault{
 		slices.Reverse(names)
 		e.Body = bytes.Join(names, nil)
 	})},
-	{name: "another id is told", caught: "answers", effect: onto(dispatch.Scheduled, func(s *saboteur, e *dispatch.Effect) {
-		if s.world.cfg.Durable {
-			e.Token.Secret++
-		}
-	})},
-	{name: "found is not", caught: "answers",
-		effect: onto(dispatch.Unscheduled, func(_ *saboteur, e *dispatch.Effect) { e.Found = !e.Found })},
 	{name: "another reason", caught: "answers", effect: onto(dispatch.Refused, func(s *saboteur, e *dispatch.Effect) {
 		if s.kind == dispatch.Gone || s.kind == dispatch.Stop {
 			e.Reason = dispatch.TooMany
@@ -112,57 +105,27 @@ var faults = []fault{
 			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.HandOut, To: s.from})
 		}
 	}},
-	{name: "promises out of order", caught: "order", batch: func(s *saboteur, out *dispatch.Batch, own mark) {
-		if s.kind == dispatch.Committed {
-			slices.Reverse(out.Effects[own.effects:])
-		}
+	{name: "a call that is stored", caught: "stored", often: 10, batch: func(_ *saboteur, out *dispatch.Batch, _ mark) {
+		out.Ops = append(out.Ops, dispatch.Op{Table: dispatch.TableRuns})
 	}},
-	{name: "a promise before its record", caught: "answers", batch: func(s *saboteur, out *dispatch.Batch, own mark) {
-		if s.kind == dispatch.ScheduleTask && len(out.Effects) == own.effects && len(out.Records) > own.records {
-			r := out.Records[len(out.Records)-1]
-			out.Effects = append(out.Effects, dispatch.Effect{Kind: dispatch.Scheduled, To: s.from, Token: r.Token})
-		}
-	}},
-	{name: "a record lost", caught: "records", often: 10, batch: func(s *saboteur, out *dispatch.Batch, own mark) {
-		if n := len(out.Records); n > own.records && s.kind != dispatch.ScheduleTask {
-			out.Records = out.Records[:n-1]
-		}
-	}},
-	{name: "a record misnumbered", caught: "records", often: 10, batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
-		if n := len(out.Records); n > own.records {
-			out.Records[n-1].N++
-		}
-	}},
-	{name: "a load misnumbered", caught: "loads", batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
-		if n := len(out.Loads); n > own.loads {
-			out.Loads[n-1].N = 1
-		}
+	{name: "urgent or not is all the same", caught: "oldest", event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Terms = dispatch.Span{}
+		return false
 	}},
 	{name: "a batch that does not keep", caught: "borrowed", batch: func(_ *saboteur, out *dispatch.Batch, own mark) {
 		if own.effects > 0 {
 			out.Effects[0].Nonce = []byte("spoilt")
 		}
 	}},
-	{name: "an hour ahead", caught: "early", often: 5, event: func(_ *saboteur, now *dispatch.Now, ev *dispatch.Event) bool {
-		if ev.Kind == dispatch.Tick {
-			now.Wall += 3_600_000
-		}
-		return false
-	}},
-	{name: "a Tick missed", caught: "late", often: 5,
-		event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool { return ev.Kind == dispatch.Tick }},
-	{name: "sleeping a little longer", caught: "late", sleep: func(ms int64) int64 { return ms + 1 }},
-	{name: "never sleeping", caught: "sleep", sleep: func(ms int64) int64 { return min(ms, 0) }},
+	{name: "never sleeping", caught: "sleep", sleep: func(int64) int64 { return 0 }},
 	{name: "a task too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxTasks++ }},
 	{name: "a call too many for a connection", caught: "bounds", config: func(c *dispatch.Config) { c.ConnTasks++ }},
-	{name: "a schedule too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxSchedules++ }},
 	{name: "a name too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxNames++ }},
 	{name: "a little more on its way to a worker", caught: "burst", config: func(c *dispatch.Config) { c.Burst += 100 }},
 	{name: "a pause forgotten", caught: "idle", effect: when(dispatch.Paused, lose)},
 	{name: "a name more for a worker", caught: "names", config: func(c *dispatch.Config) { c.WorkerNames++ }},
 	{name: "a credit more for a worker", caught: "credits", config: func(c *dispatch.Config) { c.WorkerCredit++ }},
 	{name: "a worker more to lose", caught: "answers", config: func(c *dispatch.Config) { c.Losses++ }},
-	{name: "more fired at once", caught: "early", config: func(c *dispatch.Config) { c.FirePerStep++ }},
 	{name: "bytes without bound", caught: "bounds", stats: func(s *dispatch.Stats) { s.Bytes += 1 << 40 }},
 	{name: "bytes not counted", caught: "memory", stats: func(s *dispatch.Stats) { s.Bytes = 0 }},
 	{name: "bytes that leak", caught: "end", stats: func(s *dispatch.Stats) { s.Bytes += int64(s.HandedOut) << 10 }},

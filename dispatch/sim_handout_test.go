@@ -122,8 +122,8 @@ func checkOptions(m *model, e *dispatch.Effect) string {
 }
 
 func checkToken(m *model, e *dispatch.Effect) string {
-	if f := m.fresh(e.Token); f != nil {
-		return f.what
+	if m.leases[e.Token] != nil {
+		return fmt.Sprintf("%v already names something", e.Token)
 	}
 	return ""
 }

@@ -50,6 +50,9 @@ func (m *model) againstRun(from dispatch.Conn, in *input) (against []dispatch.Re
 	if m.calls(from) >= m.cfg.ConnTasks {
 		against = append(against, dispatch.TooManyHere)
 	}
+	if in.hasTerms && in.terms.Staffed && (m.lines[string(in.name)] == nil || m.lines[string(in.name)].workers == 0) {
+		against = append(against, dispatch.Nobody)
+	}
 	return m.againstName(in, against)
 }
 
@@ -57,35 +60,17 @@ func (m *model) againstRun(from dispatch.Conn, in *input) (against []dispatch.Re
 func (m *model) calls(from dispatch.Conn) (n int) {
 	for _, l := range m.lines {
 		for _, r := range l.queue {
-			if r.waits && r.to == from {
+			if r.to == from {
 				n++
 			}
 		}
 	}
 	for _, r := range m.leases {
-		if r.waits && r.to == from {
+		if r.to == from {
 			n++
 		}
 	}
 	return n
-}
-
-func (m *model) againstSchedule(in *input) (against []dispatch.Reason) {
-	if m.draining {
-		against = append(against, dispatch.Draining)
-	}
-	if m.failed {
-		against = append(against, dispatch.NotStored)
-	}
-	if len(m.plans) >= m.cfg.MaxSchedules {
-		against = append(against, dispatch.TooManyTime)
-	}
-	// What fires is not refused for MaxTasks, so what may ever fire must be bounded here: otherwise schedules for now
-	// are a way around both bounds.
-	if m.queued()+len(m.leases)+len(m.plans) >= m.cfg.MaxTasks+m.cfg.MaxSchedules {
-		against = append(against, dispatch.TooMany, dispatch.TooManyTime)
-	}
-	return m.againstName(in, against)
 }
 
 func (m *model) againstName(in *input, against []dispatch.Reason) []dispatch.Reason {

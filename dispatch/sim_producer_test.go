@@ -31,27 +31,15 @@ func (w *world) ask(in input) *flaw {
 	return w.do(c.conn, in)
 }
 
+// askRun asks for a call; now and then with a priority, or only if somebody is there who can do it.
 func (w *world) askRun() *flaw {
-	return w.ask(input{kind: dispatch.RunTask, name: w.name(), body: w.options()})
-}
-
-func (w *world) askSchedule() *flaw {
-	return w.ask(input{kind: dispatch.ScheduleTask, name: w.name(), body: w.options(), at: w.when()})
+	in := input{kind: dispatch.RunTask, name: w.name(), body: w.options()}
+	if w.urgent && w.rng.IntN(2) == 0 {
+		in.hasTerms, in.terms = true, dispatch.NewTerms()
+		in.terms.Priority = w.rng.IntN(11) - 1
+		in.terms.Staffed = w.rng.IntN(8) == 0
+	}
+	return w.ask(in)
 }
 
 func (w *world) askList() *flaw { return w.ask(input{kind: dispatch.ListTasks}) }
-
-// askUnschedule names a schedule that there is, was or never was, or something else altogether.
-func (w *world) askUnschedule() *flaw {
-	t := w.forged()
-	if n := len(w.ids); n > 0 && w.rng.IntN(8) > 0 {
-		t = w.ids[w.rng.IntN(n)]
-	}
-	if n := len(w.ids); n > 0 && w.rng.IntN(2) == 0 {
-		t = w.ids[n-1-w.rng.IntN(min(n, 4))]
-	}
-	if ps := w.model.plans; len(ps) > 0 && w.rng.IntN(4) == 0 { // perhaps its id was not told yet
-		t = ps[w.rng.IntN(len(ps))].token
-	}
-	return w.ask(input{kind: dispatch.UnscheduleTask, token: t})
-}

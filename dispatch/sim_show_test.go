@@ -38,11 +38,15 @@ func (t *transcript) String() string {
 }
 
 var kinds = []string{
-	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "RegisterTask", "GetTask", "SendResult",
-	"Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop", "Committed", "CommitFailed", "Loaded",
+	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "ReadRun", "CancelRun", "RetryRun", "ExplainRun", "ForgetRun",
+	"RegisterTask", "GetTask", "SendResult", "SendError", "SayHello", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
+	"Committed", "CommitFailed", "Loaded", "StoreLow", "CallbackDone", "ListTaskInfo", "ListWorkerInfo", "ListRunStates",
 }
 
-var effects = []string{"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused", "Paused"}
+var effects = []string{
+	"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused", "Failed", "Accepted", "Done", "Shown", "Changed",
+	"Explained", "Forgotten", "Cancel", "Paused",
+}
 
 func showConn(c dispatch.Conn) string {
 	if c == 0 {
@@ -68,12 +72,8 @@ func showInput(n int, now dispatch.Now, from dispatch.Conn, in *input) string {
 	head := fmt.Sprintf("%d at %d/%d %s %s", n, now.Mono, now.Wall, kinds[in.kind], showConn(from))
 	switch in.kind {
 	case dispatch.RunTask:
-		return fmt.Sprintf("%s seq=%d nonce=%s name=%s body=%s", head, in.seq, brief(in.nonce), brief(in.name), brief(in.body))
-	case dispatch.ScheduleTask:
-		return fmt.Sprintf("%s seq=%d nonce=%s name=%s at=%d body=%s",
-			head, in.seq, brief(in.nonce), brief(in.name), in.at, brief(in.body))
-	case dispatch.UnscheduleTask:
-		return fmt.Sprintf("%s seq=%d nonce=%s token=%s", head, in.seq, brief(in.nonce), showToken(in.token))
+		return fmt.Sprintf("%s seq=%d nonce=%s name=%s body=%s priority=%d staffed=%v", head, in.seq,
+			brief(in.nonce), brief(in.name), brief(in.body), in.terms.Priority, in.terms.Staffed)
 	case dispatch.RegisterTask:
 		return fmt.Sprintf("%s name=%s", head, brief(in.name))
 	case dispatch.SendResult:
@@ -88,25 +88,14 @@ func showEffect(e *dispatch.Effect) string {
 }
 
 func showAnswer(a answer) string {
-	return fmt.Sprintf("%s %s seq=%d nonce=%s token=%s reason=%d found=%v record=%d body=%s",
-		effects[a.kind], showConn(a.to), a.seq, brief([]byte(a.nonce)), showToken(a.token), a.reason, a.found, a.record, brief([]byte(a.body)))
-}
-
-func showRecord(r *dispatch.Record) string {
-	return fmt.Sprintf("  + record %d kind=%d token=%s at=%d name=%s body=%s",
-		r.N, r.Kind, showToken(r.Token), r.At, brief(r.Name), brief(r.Body))
+	return fmt.Sprintf("%s %s seq=%d nonce=%s reason=%d body=%s",
+		effects[a.kind], showConn(a.to), a.seq, brief([]byte(a.nonce)), a.reason, brief([]byte(a.body)))
 }
 
 // write notes what one step came to.
 func (t *transcript) write(out *dispatch.Batch, sleep int64) {
 	for i := range out.Effects {
 		t.add(showEffect(&out.Effects[i]))
-	}
-	for i := range out.Records {
-		t.add(showRecord(&out.Records[i]))
-	}
-	for _, l := range out.Loads {
-		t.add(fmt.Sprintf("  + load %d token=%s", l.N, showToken(l.Token)))
 	}
 	t.add(fmt.Sprintf("  sleep %d", sleep))
 }

@@ -18,7 +18,7 @@ type temper struct {
 	batch     int  // steps to one batch, at most
 	leaps     bool // the wall clock is set now and then
 	hybrids   bool // a worker may ask for runs too
-	fails     bool // the store may
+	urgent    bool // some calls have a priority
 	churn     bool // names are used up
 	mood      [actionKinds]int
 }
@@ -33,12 +33,11 @@ func newTemper(rng *rand.Rand) *temper {
 		batch:     []int{1, 1, 1, 12}[rng.IntN(4)],
 		leaps:     rng.IntN(2) == 0,
 		hybrids:   rng.IntN(4) == 0,
-		fails:     rng.IntN(3) == 0,
+		urgent:    rng.IntN(3) == 0,
 		churn:     rng.IntN(4) == 0,
 	}
 	t.cfg.MaxBytes = 64 << 20
 	t.cfg.Losses = 1 + rng.IntN(5)
-	t.cfg.Durable = rng.IntN(2) == 0
 	if rng.IntN(2) == 0 {
 		t.tighten(rng)
 	}
@@ -52,8 +51,8 @@ func (t *temper) tighten(rng *rand.Rand) {
 		bound *int
 		most  int
 	}{
-		{&t.cfg.MaxTasks, 20}, {&t.cfg.ConnTasks, 6}, {&t.cfg.MaxSchedules, 12}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
-		{&t.cfg.WorkerCredit, 5}, {&t.cfg.Burst, 500}, {&t.cfg.FirePerStep, 4},
+		{&t.cfg.MaxTasks, 20}, {&t.cfg.ConnTasks, 6}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
+		{&t.cfg.WorkerCredit, 5}, {&t.cfg.Burst, 500},
 	} {
 		if rng.IntN(3) == 0 {
 			*b.bound = 1 + rng.IntN(b.most)
@@ -144,23 +143,4 @@ func (w *world) nonce() []byte {
 		return fmt.Appendf(nil, `{"a":[%d],"b":"%s"}`, w.counter, strings.Repeat("x", w.rng.IntN(300)))
 	}
 	return fmt.Appendf(nil, `"%x"`, w.rng.Uint32())
-}
-
-// when is a time to schedule something for.
-func (w *world) when() int64 {
-	switch w.rng.IntN(16) {
-	case 0:
-		return w.now.Wall - w.rng.Int64N(100_000)
-	case 1:
-		return w.now.Wall
-	case 2:
-		return w.now.Wall + w.rng.Int64N(10*24*3600*1000)
-	case 3:
-		return []int64{-62_167_219_200_000, -1, 0, 253_402_300_799_999}[w.rng.IntN(4)]
-	case 4:
-		return w.now.Wall + 1<<w.rng.IntN(36) - w.rng.Int64N(2)
-	case 5, 6, 7: // many at the same time
-		return w.now.Wall/1000*1000 + 1000
-	}
-	return w.now.Wall + w.rng.Int64N(5000)
 }

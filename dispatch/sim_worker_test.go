@@ -113,11 +113,6 @@ func (w *world) forged() dispatch.Token {
 		return dispatch.Token{Slot: 1<<32 - 1, Secret: t.Secret}
 	case 3:
 		t.Slot ^= 1 << w.rng.IntN(8)
-	case 4:
-		if n := len(w.ids); n > 0 {
-			return w.ids[w.rng.IntN(n)]
-		}
-		fallthrough
 	default:
 		t.Secret ^= 1 << w.rng.IntN(64)
 	}

@@ -21,7 +21,6 @@ type world struct {
 	rng   *rand.Rand
 	sut   subject
 	model *model
-	store *store
 	log   *transcript
 	now   dispatch.Now
 	wake  int64 // when the timer rings, by the monotonic clock; below zero: never
@@ -31,7 +30,6 @@ type world struct {
 	producers  []*client
 	workers    []*client
 	counter    int              // makes names and options differ
-	ids        []dispatch.Token // of schedules, new and old
 	stale      []dispatch.Token // of hand-outs that mean nothing any more
 
 	met   map[string]int // what happened how often
@@ -53,7 +51,7 @@ type client struct {
 func newWorld(seed uint64, plant func(*world, subject) subject) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x77_6f_72_6b))
 	w := &world{
-		rng: rng, temper: newTemper(rng), store: newStore(rng), log: newTranscript(),
+		rng: rng, temper: newTemper(rng), log: newTranscript(),
 		now:        dispatch.Now{Mono: rng.Int64N(1 << 40), Wall: 1_790_000_000_000 + rng.Int64N(1<<36)},
 		wake:       -1,
 		generation: map[dispatch.Conn]uint32{},
@@ -61,7 +59,6 @@ func newWorld(seed uint64, plant func(*world, subject) subject) (*world, error) 
 	}
 	cfg := w.cfg
 	w.model = newModel(cfg, w.now)
-	w.ids = append(w.ids, w.store.old...)
 	if plant != nil { // it may change the dispatcher's bounds, but not the model's
 		w.sut = plant(w, nil)
 	}
@@ -83,12 +80,12 @@ func (w *world) do(from dispatch.Conn, in input) *flaw {
 	w.met[kinds[in.kind]]++
 	w.log.add(showInput(w.steps, w.now, from, &in))
 	ev, base := w.encode(&in)
-	e, r, l := len(w.out.Effects), len(w.out.Records), len(w.out.Loads)
+	e, o, l := len(w.out.Effects), len(w.out.Ops), len(w.out.Loads)
 	if e == 0 {
 		w.model.input++
 	}
 	w.sut.Step(w.now, from, ev, base, &w.out)
-	part := dispatch.Batch{Effects: w.out.Effects[e:], Records: w.out.Records[r:], Loads: w.out.Loads[l:], Stats: w.out.Stats}
+	part := dispatch.Batch{Effects: w.out.Effects[e:], Ops: w.out.Ops[o:], Loads: w.out.Loads[l:], Stats: w.out.Stats}
 	w.out.Stats = nil
 	sleep := w.sut.Sleep(w.now)
 	w.log.write(&part, sleep)
@@ -109,7 +106,7 @@ func (w *world) check(from dispatch.Conn, in *input, out *dispatch.Batch, sleep 
 	m := w.model
 	m.now = w.now
 	stats := w.sut.Stats()
-	saw := w.see(from, out, &stats)
+	saw := see(from, out)
 	if f := m.apply(from, in, saw); f != nil {
 		return f
 	}
@@ -118,7 +115,6 @@ func (w *world) check(from dispatch.Conn, in *input, out *dispatch.Batch, sleep 
 	}
 	m.sweep()
 	s := &step{in: in, out: out, now: w.now, sleep: sleep, stats: stats}
-	s.idled = in.kind == dispatch.Tick && saw.fired < m.cfg.FirePerStep
 	for _, check := range stepChecks {
 		if f := check(m, s); f != nil {
 			return f
@@ -128,22 +124,11 @@ func (w *world) check(from dispatch.Conn, in *input, out *dispatch.Batch, sleep 
 }
 
 // see picks from a step what the dispatcher chose.
-func (w *world) see(from dispatch.Conn, out *dispatch.Batch, stats *dispatch.Stats) *seen {
-	s := &seen{loads: len(out.Loads), fired: int(stats.Fired - w.model.fired)}
-	w.model.fired = stats.Fired
+func see(from dispatch.Conn, out *dispatch.Batch) *seen {
+	s := &seen{}
 	for i := range out.Effects {
-		e := &out.Effects[i]
-		switch {
-		case e.To != from:
-		case e.Kind == dispatch.Refused:
+		if e := &out.Effects[i]; e.To == from && e.Kind == dispatch.Refused {
 			s.refusal = e
-		case e.Kind == dispatch.Scheduled, e.Kind == dispatch.Unscheduled:
-			s.told = e
-		}
-	}
-	for i := range out.Records {
-		if r := &out.Records[i]; r.Kind == dispatch.RecordAdded {
-			s.added = r
 		}
 	}
 	return s
@@ -151,17 +136,13 @@ func (w *world) see(from dispatch.Conn, out *dispatch.Batch, stats *dispatch.Sta
 
 // deliver brings the effects to the clients that are still there.
 func (w *world) deliver(out *dispatch.Batch) {
-	w.store.take(out)
 	for i := range out.Effects {
 		e := out.Effects[i]
 		w.met[situation(&e)]++
 		e.Nonce, e.Name, e.Body = bytes.Clone(e.Nonce), bytes.Clone(e.Name), bytes.Clone(e.Body)
 		w.copys = append(w.copys, e)
-		switch e.Kind {
-		case dispatch.HandOut:
+		if e.Kind == dispatch.HandOut {
 			w.hand(e.To, e.Token)
-		case dispatch.Scheduled:
-			w.ids = append(w.ids, e.Token)
 		}
 	}
 }
@@ -211,7 +192,10 @@ func (w *world) encode(in *input) (*dispatch.Event, []byte) {
 		base = append(append(base, b...), '#')
 		return s
 	}
-	ev := &dispatch.Event{Kind: in.kind, Count: in.count, Seq: in.seq, At: in.at, Token: in.token}
+	ev := &dispatch.Event{Kind: in.kind, Count: in.count, Seq: in.seq, Token: in.token}
+	if in.hasTerms {
+		ev.Terms = span(in.terms.Append(nil))
+	}
 	ev.Name, ev.Nonce, ev.Body = span(in.name), span(in.nonce), span(in.body)
 	w.bases = append(w.bases, base)
 	return ev, base

@@ -23,6 +23,7 @@ type slab struct {
 	idle    [][]byte          // what pages of their own were made of, for the next ones
 	idling  int               // bytes of them, which count as held
 	large   int               // pages of their own
+	forced  bool              // the budget is asked in vain
 }
 
 type slabPage struct {
@@ -79,6 +80,32 @@ func (s *slab) put(a, b []byte) (block, bool) {
 	buf := p.buf[at.off : int(at.off)+n]
 	copy(buf[copy(buf, a):], b)
 	return at, true
+}
+
+// putParts is put for four.
+func (s *slab) putParts(a, b, c, d []byte) (block, bool) {
+	n := len(a) + len(b) + len(c) + len(d)
+	if n == 0 {
+		return block{}, true
+	}
+	at, p := s.take(n)
+	if p == nil {
+		return block{}, false
+	}
+	buf := p.buf[at.off : int(at.off)+n]
+	for _, part := range [...][]byte{a, b, c, d} {
+		buf = buf[copy(buf, part):]
+	}
+	return at, true
+}
+
+// putAll is put for three, and takes what it needs whether the budget has it or not: for what must be said because it is
+// promised. It is bounded by what may be promised.
+func (s *slab) putAll(a, b, c []byte) block {
+	s.forced = true
+	at, _ := s.putParts(a, b, c, nil)
+	s.forced = false
+	return at
 }
 
 // bytes are the first n bytes of a block.
@@ -197,7 +224,10 @@ func (s *slab) grow(size, class int) uint32 {
 	if buf == nil {
 		if !s.budget.Take(int64(size)) {
 			if s.dropReserves(); !s.budget.Take(int64(size)) {
-				return 0
+				if !s.forced {
+					return 0
+				}
+				s.budget.Note(int64(size))
 			}
 		}
 		s.held += int64(size)

@@ -4,14 +4,15 @@ package dispatch
 type Survey struct {
 	Tasks   []TaskInfo
 	Workers []WorkerInfo
-	Next    uint32 // where the next page begins; 0: there is none
+	States  []RunState // 0 for a run that is not in memory
+	Next    uint32     // where the next page begins; 0: there is none
 }
 
 // TaskInfo is a task name in use.
 type TaskInfo struct {
 	Name                       string
 	Workers                    int // connections that registered it
-	Queued, Running, Scheduled int
+	Queued, Running, Scheduled int // of these, only those Scheduled that are due within a minute or so
 }
 
 // WorkerInfo is a connection that registered a name or asked for a task.
@@ -43,8 +44,7 @@ func (d *Dispatcher) surveyTasks(from uint32, limit int) (s Survey) {
 			continue
 		}
 		s.Tasks = append(s.Tasks, TaskInfo{
-			Name: string(n.text), Workers: n.workers, Queued: n.queue.len, Running: n.leased,
-			Scheduled: n.refs - n.workers - n.queue.len - n.leased,
+			Name: string(n.text), Workers: n.workers, Queued: n.queued(), Running: n.leased, Scheduled: n.scheduled,
 		})
 	}
 	return s
@@ -82,4 +82,30 @@ func (d *Dispatcher) workerInfo(w *worker) WorkerInfo {
 	}
 	info.More = len(w.names) - len(info.Names)
 	return info
+}
+
+// queued is how many tasks of a name wait for a worker, in memory or not.
+func (n *name) queued() int {
+	all := n.queue.len
+	for rank := range uint8(ranks) {
+		if rank != usualRank && n.queue.others == nil {
+			continue
+		}
+		if g := n.queue.lane(rank).gap; g != nil {
+			all += g.stored + g.tailLen
+		}
+	}
+	return all
+}
+
+// surveyRuns is the states of runs, whose ids follow one another.
+func (d *Dispatcher) surveyRuns(ids []byte) (s Survey) {
+	for ; len(ids) >= len(ID{}); ids = ids[len(ID{}):] {
+		state := RunState(0)
+		if slot := d.runs[ID(ids[:len(ID{})])]; slot != 0 {
+			state = d.stateOf(d.tasks.at(slot))
+		}
+		s.States = append(s.States, state)
+	}
+	return s
 }

@@ -11,26 +11,31 @@ type state uint8
 
 const (
 	free      state = iota // on the table's free list
-	scheduled              // in the wheel
+	scheduled              // in the wheel; runs only
 	queued                 // in its name's queue
+	tailed                 // in the tail of a lane with a gap; runs only
 	leased                 // in its worker's hand
+	settling               // finished, or on the disk only; kept until the store knows. Runs only
+	ghost                  // taken out of a heap, and still in it
 )
 
-// task is one run, from the moment it is asked for until it is answered. It holds no pointer: a million of them are
-// nothing to the garbage collector. Lists are threaded through it by slot number.
+// task is one call or run in memory, from the moment it is asked for until it is answered. It holds no pointer: a million of
+// them are nothing to the garbage collector. Lists are threaded through it by slot number.
 type task struct {
 	next, prev uint32 // in the list that its state names
 	name       uint32
 	nonceLen   uint32
 	bodyLen    uint32
-	data       block  // the nonce, then the options
+	data       block  // of a call the nonce, of a run the traceparent; then the options
 	from       Conn   // who waits for the answer; 0: nobody
 	seq        uint64 // which of the waiting connection's requests it is
 	with       uint64 // leased: the worker, a Conn. scheduled: the Timer
-	secret     uint64 // leased: of the nonce. scheduled: of the id
-	place      uint64 // queued, leased: its place in line, for as long as it lives
+	secret     uint64 // leased: of the nonce
+	place      uint64 // in line: see queue.go
+	promise    uint32 // what a run has beside, and a call with a deadline; 0 is none
 	state      state
 	losses     uint8 // workers lost with it in hand
+	returned   bool  // queued: in the heap of those that came out of order
 }
 
 func (t *task) holder() Conn { return Conn(t.with) }
@@ -111,82 +116,4 @@ func (l *list) remove(t *table, k *task) {
 		t.at(k.next).prev = k.prev
 	}
 	k.next, k.prev = 0, 0
-}
-
-// queue is the tasks of a name that wait for a worker, the oldest place in line first. Those that came back from a lost
-// worker are older than all that were never handed out, since those were behind them then; so they are kept apart, in a
-// pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) that is threaded through prev, the first child, and next,
-// the next sibling. The others arrive in order.
-type queue struct {
-	returned uint32
-	fresh    list
-	len      int
-}
-
-// head is the task whose turn it is; 0 if there is none.
-func (q *queue) head() uint32 {
-	if q.returned != 0 {
-		return q.returned
-	}
-	return q.fresh.head
-}
-
-// push adds a task that has just got its place.
-func (q *queue) push(t *table, slot uint32, k *task) {
-	q.fresh.push(t, slot, k)
-	q.len++
-}
-
-// putBack adds a task that had been the head before, when it was handed out.
-func (q *queue) putBack(t *table, slot uint32) {
-	q.returned = t.meld(q.returned, slot)
-	q.len++
-}
-
-// pop takes the head out.
-func (q *queue) pop(t *table) uint32 {
-	slot := q.head()
-	if q.len--; slot == q.returned {
-		q.returned = t.pair(t.at(slot).prev)
-		t.at(slot).prev = 0
-	} else {
-		q.fresh.remove(t, t.at(slot))
-	}
-	return slot
-}
-
-// meld makes one heap of two; the roots have no siblings.
-func (t *table) meld(a, b uint32) uint32 {
-	if a == 0 || b == 0 {
-		return a | b
-	}
-	if t.at(b).place < t.at(a).place {
-		a, b = b, a
-	}
-	t.at(b).next, t.at(a).prev = t.at(a).prev, b
-	return a
-}
-
-// pair makes one heap of siblings: of each two from the first on, then of those from the last on.
-func (t *table) pair(first uint32) (root uint32) {
-	pairs := uint32(0)
-	for a := first; a != 0; {
-		b := t.at(a).next
-		t.at(a).next = 0
-		next := uint32(0)
-		if b != 0 {
-			next = t.at(b).next
-			t.at(b).next = 0
-		}
-		m := t.meld(a, b)
-		t.at(m).next = pairs
-		pairs, a = m, next
-	}
-	for m := pairs; m != 0; {
-		next := t.at(m).next
-		t.at(m).next = 0
-		root = t.meld(root, m)
-		m = next
-	}
-	return root
 }

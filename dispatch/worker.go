@@ -24,7 +24,7 @@ func (d *Dispatcher) heard(w *worker) {
 }
 
 // register adds a name to those that a worker can do.
-func (d *Dispatcher) register(from Conn, text []byte, out *Batch) {
+func (d *Dispatcher) register(now Now, from Conn, text []byte, out *Batch) {
 	w := d.worker(from)
 	if len(w.names) >= d.cfg.WorkerNames {
 		return
@@ -42,13 +42,14 @@ func (d *Dispatcher) register(from Conn, text []byte, out *Batch) {
 	d.names.staffed(num, 1)
 	d.listed = false
 	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
-	d.serve(w, out)
+	d.wantAll(now, num, out)
+	d.serve(now, w, out)
 }
 
 // credit makes a worker ready for so many more tasks.
-func (d *Dispatcher) credit(w *worker, count uint32, out *Batch) {
+func (d *Dispatcher) credit(now Now, w *worker, count uint32, out *Batch) {
 	w.credit = min(w.credit+int(count), d.cfg.WorkerCredit)
-	d.serve(w, out)
+	d.serve(now, w, out)
 }
 
 // pause stops handing tasks to a worker until its loop says that those before are written. A worker may ask for more
@@ -61,7 +62,7 @@ func (d *Dispatcher) pause(w *worker, out *Batch) {
 }
 
 // block keeps tasks from a connection that does not read, until it does.
-func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
+func (d *Dispatcher) block(now Now, from Conn, blocked bool, out *Batch) {
 	p := d.peer(from)
 	p.blocked = blocked
 	w := p.worker
@@ -72,11 +73,11 @@ func (d *Dispatcher) block(from Conn, blocked bool, out *Batch) {
 	if blocked && w.class != nil {
 		w.class.notReady(w)
 	}
-	d.serve(w, out)
+	d.serve(now, w, out)
 }
 
 // serve gives a worker the oldest tasks it can do, and lets it wait for more with the credit that is left.
-func (d *Dispatcher) serve(w *worker, out *Batch) {
+func (d *Dispatcher) serve(now Now, w *worker, out *Batch) {
 	if w.credit == 0 || w.blocked || len(w.names) == 0 || d.stopped {
 		return
 	}
@@ -91,21 +92,28 @@ func (d *Dispatcher) serve(w *worker, out *Batch) {
 		}
 		slot := n.queue.pop(&d.tasks)
 		d.stats.Queued--
-		d.handOut(w, slot, d.tasks.at(slot), n, out)
+		t := d.tasks.at(slot)
+		d.handOut(now, w, slot, t, n, out)
+		if l := n.queue.lane(t.rank()); l.gap != nil {
+			d.want(now, t.name, l, t.rank(), out)
+		}
 	}
 }
 
 // gone forgets a connection. If it was a worker, its tasks go back to where they were in line.
-func (d *Dispatcher) gone(from Conn, out *Batch) {
+func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 	p := d.peer(from)
 	w := p.worker
-	*p = peer{}
+	for p.waits != 0 {
+		d.unwait(p.waits)
+	}
+	*p = peer{conn: from + 1} // the next that can come here
 	if w == nil {
 		return
 	}
 	d.stats.Workers--
 	d.leaveClass(w)
-	d.takeBack(w, out)
+	d.takeBack(now, w, out)
 	for _, num := range w.names {
 		d.names.staffed(num, -1)
 		d.names.drop(num)
@@ -115,7 +123,7 @@ func (d *Dispatcher) gone(from Conn, out *Batch) {
 
 // takeBack finds another worker, or the old place in line, for each task that a worker held. The oldest come first, so
 // that a worker who waits for several names gets the oldest of them.
-func (d *Dispatcher) takeBack(w *worker, out *Batch) {
+func (d *Dispatcher) takeBack(now Now, w *worker, out *Batch) {
 	d.lost = d.lost[:0]
 	for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
 		d.lost = append(d.lost, slot)
@@ -129,25 +137,17 @@ func (d *Dispatcher) takeBack(w *worker, out *Batch) {
 		n := d.names.all[t.name]
 		n.leased--
 		d.stats.Leased--
-		if t.losses++; int(t.losses) >= d.cfg.Losses {
+		t.losses++
+		if d.isRun(t) {
+			if !d.workerLost(now, slot, t, out) {
+				continue
+			}
+		} else if int(t.losses) >= d.cfg.Losses {
 			d.stats.GivenUp++
 			d.giveUp(slot, t, WorkersLost, out)
 			continue
 		}
 		d.stats.Requeued++
-		if w := n.spare(); w != nil && !d.stopped {
-			d.handOut(w, slot, t, n, out)
-			continue
-		}
-		d.requeue(slot, t, n)
-	}
-}
-
-// requeue puts a task back into the queue that it came from, by its old place in line.
-func (d *Dispatcher) requeue(slot uint32, t *task, n *name) {
-	t.state = queued
-	d.stats.Queued++
-	if n.queue.putBack(&d.tasks, slot); n.queue.head() == slot {
-		n.headFell(t.place)
+		d.offer(now, slot, t, out)
 	}
 }

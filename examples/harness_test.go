@@ -191,7 +191,8 @@ type workman struct {
 	port string
 }
 
-// serve starts the server on a port, or on a free one if that is empty, and waits until it accepts.
+// serve starts the server on a port, or on a free one if that is empty, and waits until it is ready. What it keeps it keeps in
+// memory.
 func serve(t *testing.T, port string) *workman {
 	t.Helper()
 	binary, err := server()
@@ -199,27 +200,33 @@ func serve(t *testing.T, port string) *workman {
 		t.Fatal(err)
 	}
 	port = cmp.Or(port, freePort(t))
-	w := &workman{start(t, []string{"HOST=localhost", "PORT=" + port}, binary), port}
+	w := &workman{start(t, []string{"HOST=localhost", "PORT=" + port, "WORKMAN_MEMORY=true"}, binary), port}
 	t.Cleanup(w.stop)
 
 	deadline := time.After(patience)
 	retry := time.NewTicker(5 * time.Millisecond)
 	defer retry.Stop()
 	for {
-		conn, err := net.Dial("tcp", w.address())
+		res, err := probe.Get("http://" + w.address() + "/readyz")
 		if err == nil {
-			conn.Close()
-			return w
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return w
+			}
+			err = errors.New(res.Status)
 		}
 		select {
 		case <-retry.C:
 		case <-w.ended:
 			t.Fatalf("the server ended: %v", w.cmd.ProcessState)
 		case <-deadline:
-			t.Fatalf("the server does not accept: %v", err)
+			t.Fatalf("the server is not ready: %v", err)
 		}
 	}
 }
+
+// probe asks on a connection of its own each time, and leaves none behind.
+var probe = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func freePort(t *testing.T) string {
 	t.Helper()

@@ -107,22 +107,22 @@ func console(t *testing.T, block string) {
 }
 
 var (
-	flagInHelp = regexp.MustCompile(`(--[a-z-]+)=(?:"([^"]*)"|(\S+))`)
+	flagInHelp = regexp.MustCompile(`(?m)^ +(--[a-z-]+)(?:=(?:"([^"]*)"|(\S+)))?`)
 	flagRow    = regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\| (?:`([^`]*)`)? ?\\|")
 	envInHelp  = regexp.MustCompile(`\$([A-Z_]+)`)
 )
 
-// TestReadmeFlags compares the table of flags, with their defaults and variables, to what --help lists.
+// TestReadmeFlags compares the table of flags, with their defaults and variables, to what serve --help lists.
 func TestReadmeFlags(t *testing.T) {
 	binary, err := server()
 	if err != nil {
 		t.Fatal(err)
 	}
-	help := start(t, nil, binary, "--help").finish()
+	help := start(t, nil, binary, "serve", "--help").finish()
 	var flags, envs []string
 	for _, m := range flagInHelp.FindAllStringSubmatch(help, -1) {
 		value := m[2] + m[3]
-		if strings.HasSuffix(value, ",...") {
+		if strings.HasSuffix(value, ",...") || value == "FILE" {
 			value = "" // a list, which is empty by default: this stands for what goes there
 		}
 		flags = append(flags, m[1]+"="+value)

@@ -23,13 +23,18 @@ func Encode(s *Session, e *dispatch.Effect) {
 		reply(s, e, body)
 	case dispatch.Listed:
 		reply(s, e, appendNames(nil, e.Body))
-	case dispatch.Scheduled:
-		b := append(make([]byte, 0, 48), `{"id":"`...)
-		reply(s, e, append(e.Token.Append(b), `"}`...))
 	case dispatch.Unscheduled:
 		reply(s, e, append(strconv.AppendBool([]byte(`{"found":`), e.Found), '}'))
 	case dispatch.Refused:
 		encodeRefused(s, e)
+	case dispatch.Failed:
+		encodeFailed(s, e)
+	case dispatch.Cancel:
+		encodeCancel(s, e)
+	case dispatch.Explained:
+		encodeWhy(s, e)
+	case dispatch.Scheduled, dispatch.Accepted, dispatch.Done, dispatch.Shown, dispatch.Changed:
+		encodeRun(s, e)
 	}
 }
 
@@ -38,6 +43,9 @@ var null = []byte("null")
 // handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output. Options that the producer left
 // out are left out.
 func handOut(s *Session, e *dispatch.Effect) {
+	if len(e.Nonce) > 0 && handOutTicket(s, e) {
+		return
+	}
 	const options = `,"options":`
 	name := s.f.opening.of(e.Name)
 	n := len(name) + len(nonceKey) + dispatch.TokenLen + len(closing)
@@ -80,6 +88,11 @@ func (o *opening) of(name []byte) []byte {
 // reply sends a JSON value to whoever asked.
 func reply(s *Session, e *dispatch.Effect, body []byte) {
 	if s.Tag&tagEndpoint != 0 {
+		if len(e.Nonce) > 0 && e.Nonce[0] == markNew {
+			own, _ := cutMark(e.Nonce)
+			sendMembers(s, own, `"result":`, body)
+			return
+		}
 		answer(s, e.Nonce, body)
 		return
 	}
@@ -118,37 +131,4 @@ func appendNames(dst, lines []byte) []byte {
 		lines = lines[n+1:]
 	}
 	return append(dst, ']')
-}
-
-// refusals say what each reason means to who was refused. after is for Retry-After, in seconds; 0 is none.
-var refusals = [...]struct {
-	status int
-	after  int
-	kind   string
-	text   string
-}{
-	dispatch.TooMany:     {503, 1, "urn:workman:problem:queue-full", "as many tasks are waiting as the server may hold (--max-tasks); try again when workers have caught up"},
-	dispatch.TooManyTime: {503, 60, "urn:workman:problem:schedule-full", "as many tasks are scheduled as the server may hold (--max-schedules); try again later"},
-	dispatch.TooManyName: {503, 60, "urn:workman:problem:names-full", "as many different task names are in use as the server may hold (--max-names); use a known name or try again later"},
-	dispatch.NoMemory:    {503, 1, "urn:workman:problem:memory-full", "the waiting tasks fill the memory set aside for them (--max-bytes); try again when workers have caught up"},
-	dispatch.Draining:    {503, 5, "urn:workman:problem:draining", "the server is shutting down; try again in a moment, or elsewhere"},
-	dispatch.NotStored:   {503, 30, "urn:workman:problem:not-stored", "the task could not be stored, so it was not accepted; try again later"},
-	dispatch.Overloaded:  {503, 1, "urn:workman:problem:overloaded", "the server has more to do than it can take in; try again in a moment"},
-	dispatch.TooManyHere: {503, 1, "urn:workman:problem:too-many-calls", "as many tasks of this connection are waiting as one may have (--max-calls); wait for answers before sending more"},
-	dispatch.WorkersLost: {502, 0, "urn:workman:problem:workers-lost", "every worker that took this task was lost with it, so it was given up; look at what the workers died of before trying again"},
-}
-
-// encodeRefused tells who asked that it was refused, and why.
-func encodeRefused(s *Session, e *dispatch.Effect) {
-	r := &refusals[e.Reason]
-	if s.Tag&tagEndpoint != 0 {
-		body := append(make([]byte, 0, len(r.text)+32), `{"error":`...)
-		answer(s, e.Nonce, append(AppendQuoted(body, []byte("Refused: "+r.text)), '}'))
-		return
-	}
-	extra := ""
-	if r.after > 0 {
-		extra = "Retry-After: " + strconv.Itoa(r.after) + "\r\n"
-	}
-	s.Problem(e.Seq, Answer{Status: r.status, Extra: extra}, r.kind, r.text)
 }

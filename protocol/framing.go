@@ -75,6 +75,8 @@ type Framing struct {
 	source  bytes.Reader
 	reader  *bufio.Reader
 	problem []byte
+	run     []byte // a run on its way into an answer
+	body    []byte // a message that is being made
 
 	bodyTooLarge, targetTooLong, headTooLarge, trailersTooLarge, tooMany refusal
 

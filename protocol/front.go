@@ -32,20 +32,27 @@ type Front struct {
 	Elsewhere func(s *Session, r *Request) bool
 	// Ready, if set, tells whether the server takes new work.
 	Ready func() bool
+	// Starting, if set, says how far a server is that does not take anything yet; empty: it does.
+	Starting func() string
+	// CheckCallback, if set, says what is wrong with the URL of a callback, for whoever sent it. Without it there are none.
+	CheckCallback func(url string) error
+	// Heartbeat is after how many seconds of silence the server pings a connection. Workers are told with Hello.
+	Heartbeat int
 
 	from    dispatch.Conn
 	base    []byte // what the spans of events are parts of
 	events  []dispatch.Event
 	passing bool            // submit is at it: it has events and base, and they must stay
 	ended   []dispatch.Conn // sessions that ended meanwhile
-	scratch []byte          // base for HTTP requests: name and options, one request after another
+	scratch []byte          // base for HTTP requests and for terms: name, options and what else, one request after another
 	msg     Message
+	asked   asked // by the request that is being read
 	known   *templates
 }
 
 // NewFront makes a front that passes its events to submit, which must not keep the input after it returned.
 func NewFront(submit func(dispatch.Input)) *Front {
-	return &Front{submit: submit, known: newTemplates()}
+	return &Front{submit: submit, Heartbeat: 30, known: newTemplates()}
 }
 
 // Flush passes on what was collected. The owner calls it at the end of each turn.

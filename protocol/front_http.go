@@ -10,9 +10,14 @@ import (
 // Request answers one HTTP request, or makes an event of it.
 func (f *Front) Request(s *Session, r *Request) {
 	path := r.Path
+	if string(path) != "/healthz" && f.starting(s, r) {
+		return
+	}
 	switch {
-	case string(path) == "/workers" || string(path) == "/tasks" && wantsDetail(r.Query):
-		f.page(s, r)
+	case isList(path) || string(path) == "/tasks" && wantsDetail(r.Query):
+		f.page(s, r, "GET, HEAD, OPTIONS")
+	case string(path) == "/backup":
+		f.page(s, r, "POST, OPTIONS")
 	case string(path) == "/healthz":
 		f.health(s, r, true)
 	case string(path) == "/readyz":
@@ -39,6 +44,8 @@ func (f *Front) Request(s *Session, r *Request) {
 				return
 			}
 			f.notFound(s, r)
+		case string(first) == "runs" && len(second) > 0:
+			f.runs(s, r, second, third)
 		case string(first) == "scheduled" && len(second) > 0 && third == nil:
 			f.unscheduleTask(s, r, second)
 		case string(path) == "*" && string(r.Method) == http.MethodOptions:
@@ -60,9 +67,14 @@ func cutSegment(path []byte) (segment, rest []byte) {
 	return path[1:], nil
 }
 
-// page has a list for people answered off the event loops.
-func (f *Front) page(s *Session, r *Request) {
-	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
+// isList tells the paths of lists for people.
+func isList(path []byte) bool {
+	return string(path) == "/workers" || string(path) == "/runs" || string(path) == "/scheduled"
+}
+
+// page has a page for people answered off the event loops.
+func (f *Front) page(s *Session, r *Request, allow string) {
+	if !f.allowed(s, r, allow) {
 		return
 	}
 	f.Flush() // what came before it in this read is answered now, if it can be
@@ -81,6 +93,20 @@ func wantsDetail(query []byte) bool {
 		}
 	}
 	return false
+}
+
+// starting refuses everything while the server is not there yet, and says how far it is.
+func (f *Front) starting(s *Session, r *Request) bool {
+	if f.Starting == nil {
+		return false
+	}
+	how := f.Starting()
+	if how == "" {
+		return false
+	}
+	s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 1\r\n"}, ProblemStarting,
+		"the server is starting, and takes nothing yet: "+how+"; try again in a moment")
+	return true
 }
 
 // health answers probes: whether the process lives, and whether it takes new work.
@@ -131,6 +157,10 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 			return
 		}
 	}
+	asks := r.Terms || len(r.Query) > 0
+	if asks && !f.queried(s, r) {
+		return
+	}
 	if len(f.events) > 0 && f.from != s.ID {
 		f.Flush()
 	}
@@ -151,24 +181,21 @@ func (f *Front) request(s *Session, r *Request, kind dispatch.Kind, name []byte,
 		f.scratch = append(f.scratch, options.Of(body)...)
 	}
 	e := f.event(s, nil)
-	f.base = f.scratch
 	e.Kind, e.Seq, e.At = kind, r.Seq, at
 	e.Name = dispatch.Span{Off: uint32(start), Len: uint32(end - start)}
 	e.Body = dispatch.Span{Off: uint32(end), Len: uint32(len(f.scratch) - end)}
+	if asks {
+		f.saidOverHTTP(e)
+	}
+	f.base = f.scratch
 }
 
-func (f *Front) unscheduleTask(s *Session, r *Request, id []byte) {
-	if !f.allowed(s, r, "DELETE, OPTIONS") {
-		return
+// saidOverHTTP puts what was asked into an event, and what its answer will have to know.
+func (f *Front) saidOverHTTP(e *dispatch.Event) {
+	e.Terms = f.appendTerms(e.Kind)
+	if a := &f.asked; e.Kind == dispatch.RunTask {
+		e.Nonce = f.appendNote(&note{async: a.async, waited: a.wait >= 0, wait: max(a.wait, 0) / 1000})
 	}
-	text, err := DecodePathSegment(nil, id)
-	if err != nil {
-		f.refuse(s, r, http.StatusBadRequest, ProblemBadPath, err.Error())
-		return
-	}
-	e := f.event(s, nil)
-	e.Kind, e.Seq = dispatch.UnscheduleTask, r.Seq
-	e.Token, _ = dispatch.ParseToken(text) // what is no id of ours names nothing, and is not found
 }
 
 // allowed answers OPTIONS, and methods that the path has not; it reports whether the method is one to go on with.
@@ -209,7 +236,8 @@ func hasMethod(allow, method string) bool {
 func (f *Front) notFound(s *Session, r *Request) {
 	f.refuse(s, r, http.StatusNotFound, "",
 		"there is nothing here; there are GET /tasks, GET /workers, GET /healthz, GET /readyz, POST /task/{name}, POST /schedule/{when}/{name}, "+
-			"DELETE /scheduled/{id}, and the WebSockets /websocket and /worker")
+			"GET /scheduled, DELETE /scheduled/{id}, GET /runs, GET and DELETE /runs/{id}, GET /runs/{id}/why, POST /runs/{id}/retry, "+
+			"POST /runs/retry, POST /runs/purge, POST /backup, and the WebSockets /websocket and /worker")
 }
 
 func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) {
@@ -218,6 +246,9 @@ func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) 
 
 // Upgrade accepts WebSockets on the two paths that have one.
 func (f *Front) Upgrade(s *Session, r *Request) bool {
+	if f.starting(s, r) {
+		return false
+	}
 	switch string(r.Path) {
 	case "/websocket":
 		s.Tag = tagProducer

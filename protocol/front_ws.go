@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"errors"
+	"net/http"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -57,10 +59,18 @@ func (f *Front) message(s *Session, base []byte, at dispatch.Span, text bool) {
 		return
 	}
 	if err != nil {
-		f.invalid(s, f.msg.Nonce.Of(base), err.Error())
+		f.invalid(s, base, problemOf(err), err.Error())
 		return
 	}
 	f.producer(s, base)
+}
+
+// problemOf is the problem's type for an error of DecodeMessage.
+func problemOf(err error) string {
+	if _, ok := errors.AsType[*JSONError](err); ok {
+		return ProblemBadJSON
+	}
+	return ProblemBadMessage
 }
 
 // valid makes an event of a message that makes sense.
@@ -71,9 +81,27 @@ func (f *Front) valid(s *Session, base []byte, kind dispatch.Kind) *dispatch.Eve
 	return e
 }
 
+// isNew tells whether a producer's message says something that the original does not know. Its answers have the form of
+// today then.
+func (f *Front) isNew() bool {
+	switch f.msg.Action {
+	case ActionGetRun, ActionCancelRun, ActionRetryRun:
+		return true
+	}
+	return f.msg.Has&anyTerm != 0
+}
+
 // invalid tells a producer what is wrong with its message.
-func (f *Front) invalid(s *Session, nonce []byte, text string) {
-	f.wrong(s, nonce, "Bad request, "+text)
+func (f *Front) invalid(s *Session, base []byte, kind, text string) {
+	f.invalidAs(s, base, &refusal{status: http.StatusBadRequest, typ: kind, detail: text})
+}
+
+func (f *Front) invalidAs(s *Session, base []byte, bad *refusal) {
+	if nonce := f.msg.Nonce.Of(base); f.isNew() {
+		sendProblem(s, nonce, bad.status, bad.typ, bad.detail, nil)
+	} else {
+		f.wrong(s, nonce, "Bad request, "+bad.detail)
+	}
 	f.strike(s)
 }
 
@@ -86,40 +114,60 @@ func (f *Front) strike(s *Session) {
 
 func (f *Front) producer(s *Session, base []byte) {
 	m := &f.msg
-	nonce := m.Nonce.Of(base)
 	if s.Tag&tagSlow != 0 && m.Action != ActionUnscheduleTask {
-		f.wrong(s, nonce, "Refused: you do not read the answers that wait for you; read them, then try again")
+		f.refuseSlow(s, m.Nonce.Of(base))
 		return
 	}
-	kind, at := dispatch.RunTask, int64(0)
 	switch m.Action {
 	case ActionRunTask:
+		f.requestOf(s, base, dispatch.RunTask, 0)
 	case ActionScheduleTask:
-		kind = dispatch.ScheduleTask
-		var err error
-		if at, err = ParseWhen(m.When.Of(base)); err != nil {
-			f.invalid(s, nonce, "\"when\": "+err.Error())
+		at, err := ParseWhen(m.When.Of(base))
+		if err != nil {
+			f.invalid(s, base, ProblemBadTime, "\"when\": "+err.Error())
 			return
 		}
+		f.requestOf(s, base, dispatch.ScheduleTask, at)
 	case ActionGetTasks:
 		f.valid(s, base, dispatch.ListTasks).Nonce = m.Nonce
-		return
 	case ActionUnscheduleTask:
 		f.unschedule(s, base)
-		return
+	case ActionGetRun:
+		f.askRunOf(s, base, dispatch.ReadRun)
+	case ActionCancelRun:
+		f.askRunOf(s, base, dispatch.CancelRun)
+	case ActionRetryRun:
+		f.askRunOf(s, base, dispatch.RetryRun)
 	case ActionNone:
 		if m.Has&HasID != 0 {
 			f.unschedule(s, base)
 			return
 		}
-		f.invalid(s, nonce, `no action: "action" is missing`)
-		return
+		f.invalid(s, base, ProblemBadMessage, `no action: "action" is missing`)
 	default:
-		f.invalid(s, nonce, "unknown action "+actionText(m.ActionText.Of(base)))
+		f.invalid(s, base, ProblemBadMessage, "unknown action "+actionText(m.ActionText.Of(base)))
+	}
+}
+
+// refuseSlow takes nothing that needs an answer from a producer that does not read.
+func (f *Front) refuseSlow(s *Session, nonce []byte) {
+	const text = "you do not read the answers that wait for you; read them, then try again"
+	if f.isNew() {
+		sendProblem(s, nonce, http.StatusServiceUnavailable, ProblemOverloaded, text, nil)
 		return
 	}
+	f.wrong(s, nonce, "Refused: "+text)
+}
+
+// requestOf makes an event of a message that asks to run a task.
+func (f *Front) requestOf(s *Session, base []byte, kind dispatch.Kind, at int64) {
+	m := &f.msg
 	if err := CheckName(m.Name.Of(base)); err != nil {
-		f.invalid(s, nonce, "\"name\": "+err.Error())
+		f.invalid(s, base, ProblemBadName, "\"name\": "+err.Error())
+		return
+	}
+	if m.Has&anyTerm != 0 {
+		f.requestWithTerms(s, base, kind, at)
 		return
 	}
 	e := f.valid(s, base, kind)
@@ -130,44 +178,7 @@ func (f *Front) producer(s *Session, base []byte) {
 func (f *Front) unschedule(s *Session, base []byte) {
 	e := f.valid(s, base, dispatch.UnscheduleTask)
 	e.Nonce = f.msg.Nonce
-	e.Token, _ = dispatch.ParseToken(f.msg.ID.Of(base))
-}
-
-// worker makes an event of a worker's message. What is wrong with it is counted and not answered: a worker of old takes
-// every message for a task, would answer it, and so on in a circle.
-func (f *Front) worker(s *Session, base []byte, err error) {
-	m := &f.msg
-	switch {
-	case err != nil:
-	case m.Action == ActionGetTask:
-		s.Tag &^= tagStrikes
-		f.ready(s)
-		return
-	case m.Action == ActionSendResult:
-		e := f.valid(s, base, dispatch.SendResult)
-		e.Body = m.Result
-		e.Token, _ = m.NonceToken(base)
-		return
-	case m.Action == ActionRegisterTask && CheckName(m.Name.Of(base)) == nil:
-		f.valid(s, base, dispatch.RegisterTask).Name = m.Name
-		return
-	}
-	f.event(s, nil).Kind = dispatch.SendResult // of no task: counted as a bad one
-	f.strike(s)
-}
-
-// ready notes that a worker is ready for one more task. Behind a result that belongs to the same event: it is done with
-// one and ready for the next.
-func (f *Front) ready(s *Session) {
-	if k := len(f.events); k > 0 && f.from == s.ID {
-		last := &f.events[k-1]
-		if last.Kind == dispatch.SendResult || last.Kind == dispatch.GetTask {
-			last.Count++
-			return
-		}
-	}
-	e := f.event(s, nil)
-	e.Kind, e.Count = dispatch.GetTask, 1
+	*e.Run() = f.runOf(base)
 }
 
 // wrong answers a producer's message with an error, and the connection stays.

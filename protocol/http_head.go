@@ -207,5 +207,5 @@ func (f *Framing) readHeader(raw []byte) bool {
 
 func (h *head) request(seq uint64, header *fasthttp.RequestHeader) Request {
 	return Request{Seq: seq, Method: h.method, Target: h.target, Path: h.path, Query: h.query, Host: h.authority,
-		Header: header}
+		Header: header, Terms: h.has(fieldTerms)}
 }

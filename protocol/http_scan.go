@@ -42,6 +42,7 @@ const (
 	fieldConnection
 	fieldUpgrade
 	fieldAgent
+	fieldTerms // Prefer, Idempotency-Key or traceparent: whoever runs a task looks them up
 
 	fieldOnce = fieldVersion
 )
@@ -51,16 +52,20 @@ func knownField(name []byte) field {
 	case 4:
 		return pick(name, "host", fieldHost)
 	case 6:
-		return pick(name, "expect", fieldExpect) | pick(name, "origin", fieldOrigin)
+		return pick(name, "expect", fieldExpect) | pick(name, "origin", fieldOrigin) | pick(name, "prefer", fieldTerms)
 	case 7:
 		return pick(name, "upgrade", fieldUpgrade)
 	case 10:
 		return pick(name, "connection", fieldConnection) | pick(name, "user-agent", fieldAgent)
+	case 11:
+		return pick(name, "traceparent", fieldTerms)
 	case 13:
 		return pick(name, "authorization", fieldAuthorization)
 	case 14:
 		return pick(name, "content-length", fieldLength) | pick(name, "sec-fetch-site", fieldSite) |
 			pick(name, "sec-fetch-mode", fieldMode) | pick(name, "sec-fetch-dest", fieldDest)
+	case 15:
+		return pick(name, "idempotency-key", fieldTerms)
 	case 17:
 		return pick(name, "transfer-encoding", fieldCoding) | pick(name, "sec-websocket-key", fieldKey)
 	case 21:

@@ -3,13 +3,14 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 
 	"workman/dispatch"
 )
 
 // Field is a set of an envelope's known keys.
-type Field uint16
+type Field uint32
 
 // The known keys. An envelope may hold others, which are ignored.
 const (
@@ -20,9 +21,41 @@ const (
 	HasResult
 	HasWhen
 	HasID
+
+	// The terms of a run, in the order of the table terms.
+	HasKey
+	HasDurable
+	HasWait
+	HasPriority
+	HasDeadline
+	HasTTL
+	HasAttempts
+	HasBackoff
+	HasBackoffMax
+	HasTimeout
+	HasKeep
+	HasLabels
+	HasCallback
+	HasTraceparent
+	HasUnstaffed
+
+	// What only a worker says that said Hello, or says with it.
+	HasVersion
+	HasError
+	HasRetry
+	HasAfter
+
+	firstMore = HasKey              // from here on values are kept as they are, see Message.Value
+	anyTerm   = HasVersion - HasKey // each that a producer may say of a run
+	plainKeys = HasWhen - 1         // those of messages that repeat themselves
 )
 
-var fieldNames = [...]string{"action", "name", "options", "nonce", "result", "when", "id"}
+var fieldNames = [...]string{
+	"action", "name", "options", "nonce", "result", "when", "id",
+	"key", "durable", "wait", "priority", "deadline", "ttl", "attempts", "backoff", "backoff_max", "timeout", "keep", "labels",
+	"callback", "traceparent", "unstaffed",
+	"version", "error", "retry", "after",
+}
 
 // String is the key of a set of one.
 func (f Field) String() string {
@@ -48,6 +81,11 @@ const (
 	ActionRegisterTask
 	ActionGetTask
 	ActionSendResult
+	ActionGetRun
+	ActionCancelRun
+	ActionRetryRun
+	ActionHello
+	ActionSendError
 )
 
 // MaxUnknownKeys is how many keys that workman does not know an envelope may hold. Without a bound, doubled keys could
@@ -67,6 +105,11 @@ func (e *FieldError) Error() string { return e.Reason }
 // Message is an envelope taken apart. Its spans are parts of the bytes it was decoded from; those of keys that are not
 // in Has are zero.
 type Message struct {
+	envelope
+	more [len(fieldNames) - 7]dispatch.Span // from firstMore on, those in Has only: they are not cleared for each message
+}
+
+type envelope struct {
 	Has          Field
 	Action       Action
 	NonceEscaped bool // NonceText holds escapes: see AppendUnescaped
@@ -77,6 +120,14 @@ type Message struct {
 	NonceText              dispatch.Span // if Nonce is a string, what is between its quotes
 
 	plain bool // nothing about the message is odd: it may serve as a template
+}
+
+// Value is the value of a key from "key" on, as JSON without white space around it; the zero Span if it is not there.
+func (m *Message) Value(f Field) dispatch.Span {
+	if f < firstMore || m.Has&f == 0 {
+		return dispatch.Span{}
+	}
+	return m.more[bits.TrailingZeros32(uint32(f/firstMore))]
 }
 
 // NonceToken is the token that a worker's nonce spells; false if it is none.
@@ -104,14 +155,14 @@ func (m *Message) NonceToken(base []byte) (dispatch.Token, bool) {
 // the latter, the message was valid JSON, and Nonce and Action are as they were sent (the first, of two), so that the
 // refusal can be addressed. What is refused is not written to.
 func DecodeMessage(base []byte, at dispatch.Span, m *Message) error {
-	*m = Message{}
+	m.envelope = envelope{}
 	var odd oddities
 	start := int(at.Off)
 	b := base[:start+int(at.Len)]
 	i, f := decodeObject(b, start, m, &odd)
 	switch {
 	case f != faultNone:
-		*m = Message{}
+		m.envelope = envelope{}
 		return notMessage(b, start, i, f)
 	case odd != oddities{}:
 		return odd.settle(b, start, m)

@@ -1,6 +1,9 @@
 package protocol
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+)
 
 // The known keys with the quote and, where it fits, the colon after them, as load8 reads them.
 const (
@@ -162,6 +165,10 @@ func (m *Message) take(b []byte, start int, field Field, odd *oddities) (end int
 		}
 		return end, faultNone
 	}
+	if field >= firstMore {
+		m.more[bits.TrailingZeros32(uint32(field/firstMore))] = raw
+		return end, faultNone
+	}
 	if text == notText {
 		odd.mistype |= field
 	}
@@ -233,6 +240,16 @@ func actionOf(text []byte) Action {
 		return ActionUnscheduleTask
 	case "RegisterTask":
 		return ActionRegisterTask
+	case "GetRun":
+		return ActionGetRun
+	case "CancelRun":
+		return ActionCancelRun
+	case "RetryRun":
+		return ActionRetryRun
+	case "Hello":
+		return ActionHello
+	case "SendError":
+		return ActionSendError
 	}
 	return ActionUnknown
 }

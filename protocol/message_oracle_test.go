@@ -25,9 +25,15 @@ type expectation struct {
 	action protocol.Action
 }
 
-var actionNames = []string{"GetTasks", "RunTask", "ScheduleTask", "UnscheduleTask", "RegisterTask", "GetTask", "SendResult"}
+var actionNames = []string{"GetTasks", "RunTask", "ScheduleTask", "UnscheduleTask", "RegisterTask", "GetTask", "SendResult",
+	"GetRun", "CancelRun", "RetryRun", "Hello", "SendError"}
 
-var knownKeys = []string{"action", "name", "options", "nonce", "result", "when", "id"}
+var knownKeys = []string{"action", "name", "options", "nonce", "result", "when", "id",
+	"key", "durable", "wait", "priority", "deadline", "ttl", "attempts", "backoff", "backoff_max", "timeout", "keep", "labels",
+	"callback", "traceparent", "unstaffed", "version", "error", "retry", "after"}
+
+// textKeys are those whose values must be strings.
+var textKeys = []string{"action", "name", "when", "id"}
 
 func expectMessage(t testing.TB, src []byte) (e expectation) {
 	fixed := replaceLoneSurrogates(src)
@@ -77,7 +83,7 @@ func expectMessage(t testing.TB, src []byte) (e expectation) {
 
 // take looks at the value of a known key.
 func (e *expectation) take(t testing.TB, key string, raw []byte) {
-	isText := key != "options" && key != "nonce" && key != "result"
+	isText := slices.Contains(textKeys, key)
 	if raw[0] != '"' {
 		if isText {
 			e.kind = "FieldError"
@@ -185,6 +191,9 @@ func (e *expectation) compare(t testing.TB, base, was []byte, at dispatch.Span, 
 	}
 	raw("options", "options", m.Options)
 	raw("result", "result", m.Result)
+	for i, key := range knownKeys[7:] {
+		raw(key, key, m.Value(protocol.HasKey<<i))
+	}
 	for key, got := range map[string]dispatch.Span{"name": m.Name, "when": m.When, "id": m.ID} {
 		if want, has := e.text[key]; string(got.Of(base)) != want || has && got.Off != at.Off+e.raw[key].Off+1 {
 			t.Errorf("%q: %s is %v %q, want %q", was, key, got, got.Of(base), want)

@@ -1,10 +1,9 @@
 package protocol
 
 import (
-	"strconv"
-	"unicode/utf8"
-
 	"github.com/valyala/fasthttp"
+
+	"workman/document"
 )
 
 // Every answer that refuses is a problem document (RFC 9457). Its type is urn:workman:problem: and a kind. Types are
@@ -43,7 +42,7 @@ const (
 )
 
 // ProblemType is the Content-Type of a problem document.
-const ProblemType = "application/problem+json"
+const ProblemType = document.ProblemType
 
 // refusal is an answer that ends the connection.
 type refusal struct {
@@ -55,47 +54,7 @@ func malformed(detail string) *refusal {
 	return &refusal{status: fasthttp.StatusBadRequest, typ: ProblemMalformed, detail: detail}
 }
 
-// AppendProblem appends a problem document, which also carries what the original's errors had: statusCode, error and
-// message. typ is an absolute URI; an empty one makes it about:blank, with which the status says all there is to say
-// (RFC 9457 4.2.1).
+// AppendProblem appends a problem document: see [document.AppendProblem].
 func AppendProblem(dst []byte, status int, typ, detail string) []byte {
-	title := fasthttp.StatusMessage(status)
-	if typ == "" {
-		typ = "about:blank"
-	}
-	if detail == "" {
-		detail = title
-	}
-	dst = append(dst, `{"type":`...)
-	dst = appendProblemText(dst, typ)
-	dst = append(dst, `,"title":`...)
-	dst = appendProblemText(dst, title)
-	dst = append(dst, `,"status":`...)
-	dst = strconv.AppendInt(dst, int64(status), 10)
-	dst = append(dst, `,"detail":`...)
-	dst = appendProblemText(dst, detail)
-	dst = append(dst, `,"statusCode":`...)
-	dst = strconv.AppendInt(dst, int64(status), 10)
-	dst = append(dst, `,"error":`...)
-	dst = appendProblemText(dst, title)
-	dst = append(dst, `,"message":`...)
-	dst = appendProblemText(dst, detail)
-	return append(dst, '}')
-}
-
-// appendProblemText appends s as a JSON string. What is not UTF-8 becomes U+FFFD: a detail may quote a peer.
-func appendProblemText(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < 0x20 || r == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-	}
-	return append(dst, '"')
+	return document.AppendProblem(dst, status, typ, detail, nil)
 }

@@ -49,6 +49,7 @@ type Request struct {
 	Base      []byte // holds the body, at
 	Body      dispatch.Span
 	IsUpgrade bool // it is a WebSocket handshake: only ever true in Service.Upgrade
+	Terms     bool // there is one of the fields Prefer, Idempotency-Key and traceparent
 }
 
 // Phase is what a session is doing, for the host's time-outs.

@@ -88,7 +88,7 @@ func moved(sp dispatch.Span, by uint32) dispatch.Span {
 // learn makes the template of a message that was decoded to m, whose spans count from its start; false if it has none.
 func (t *template) learn(b []byte, m *Message) bool {
 	*t = template{length: uint32(len(b))}
-	if !m.plain || len(b) > 8*len(t.words) || m.Has&(HasWhen|HasID) != 0 {
+	if !m.plain || len(b) > 8*len(t.words) || m.Has&^plainKeys != 0 {
 		return false
 	}
 	switch m.Action {

@@ -43,10 +43,11 @@ type wire struct {
 	conns   []*pipe
 	now     dispatch.Now
 	batch   dispatch.Batch
+	store   memory
 }
 
 func newWire(t *testing.T, step int) *wire {
-	w := &wire{t: t, step: step, now: dispatch.Now{Mono: 1, Wall: 1_900_000_000_000}}
+	w := &wire{t: t, step: step, now: dispatch.Now{Mono: 1, Wall: 1_900_000_000_000}, store: memory{}}
 	w.front = protocol.NewFront(w.submit)
 	cfg := protocol.DefaultConfig()
 	cfg.CheckUTF8 = false
@@ -54,9 +55,12 @@ func newWire(t *testing.T, step int) *wire {
 	if w.framing, err = protocol.NewFraming(cfg, w, w.front); err != nil {
 		t.Fatal(err)
 	}
-	if w.d, err = dispatch.New(dispatch.DefaultConfig(), rand.NewPCG(5, 6), w.now); err != nil {
+	dispatcher := dispatch.DefaultConfig()
+	dispatcher.Durable = true
+	if w.d, err = dispatch.New(dispatcher, rand.NewPCG(5, 6), w.now); err != nil {
 		t.Fatal(err)
 	}
+	w.d.Begin(1, 0)
 	return w
 }
 
@@ -84,7 +88,31 @@ func (w *wire) run(from dispatch.Conn, ev *dispatch.Event, base []byte) {
 			protocol.Encode(&c.session, e)
 		}
 	}
+	w.answer()
+}
+
+// answer does for the dispatcher what a store does, at once.
+func (w *wire) answer() {
+	n := w.batch.N
+	w.store.keep(&w.batch)
+	type loaded struct {
+		event dispatch.Event
+		rows  []byte
+	}
+	var all []loaded
+	for i := range w.batch.Loads {
+		rows, how := w.store.load(&w.batch.Loads[i])
+		all = append(all, loaded{dispatch.Event{
+			Kind: dispatch.Loaded, Seq: w.batch.Loads[i].N, Count: how, Body: dispatch.Span{Len: uint32(len(rows))},
+		}, rows})
+	}
 	w.batch.Reset()
+	if n > 0 {
+		w.run(0, &dispatch.Event{Kind: dispatch.Committed, Seq: n}, nil)
+	}
+	for i := range all {
+		w.run(0, &all[i].event, all[i].rows)
+	}
 }
 
 func (w *wire) dial() (io.ReadWriteCloser, error) {

@@ -10,3 +10,6 @@ func (t *Tasks) PanicAs(loop int, from dispatch.Conn, p any) {
 	}
 	t.ends[loop].Panicked(from, p)
 }
+
+// NextAsked takes the next input that people or the server ask the dispatcher, in place of a timer that was not started.
+func (t *Tasks) NextAsked() dispatch.Input { return <-t.timer.asks }

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"workman/dispatch"
+	"workman/keeper"
 	"workman/protocol"
 	"workman/reactor"
+	"workman/store"
 )
 
 // fragile is an echo that panics where a message tells it to, for the connection that sent it.
@@ -209,6 +211,26 @@ func (b *brittle) Uint64() uint64 {
 	return 4
 }
 
+// keep opens a store in memory for a dispatcher, and closes it with the test, behind whatever is closed with it later.
+func keep(t *testing.T, d *dispatch.Dispatcher) *keeper.Keeper {
+	t.Helper()
+	cfg := keeper.DefaultConfig()
+	cfg.Store = store.MemoryConfig()
+	k, err := keeper.Open("data", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := k.Restore(d, nil); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 // work is a whole task server whose dispatcher can be made to panic.
 func work(t *testing.T, set func(*reactor.Config)) (*reactor.Server, *reactor.Tasks, *brittle, *journal) {
 	t.Helper()
@@ -217,15 +239,20 @@ func work(t *testing.T, set func(*reactor.Config)) (*reactor.Server, *reactor.Ta
 		return dispatch.Now{Mono: time.Since(began).Milliseconds(), Wall: time.Now().UnixMilli()}
 	}
 	random := new(brittle)
-	d, err := dispatch.New(dispatch.DefaultConfig(), random, clock())
+	cfg := dispatch.DefaultConfig()
+	cfg.Durable = true
+	d, err := dispatch.New(cfg, random, clock())
 	if err != nil {
 		t.Fatal(err)
 	}
+	k := keep(t, d)
 	faults := new(journal)
 	log := slog.New(slog.NewTextHandler(faults, nil))
 	tasks := reactor.NewTasks(dispatch.NewCombiner(d, 64, clock), clock, func(what string, p any, stack string) {
 		log.Error("a panic", "while", what, "panic", p, "stack", stack)
 	})
+	tasks.KeepWith(k)
+	k.Start(tasks.Submitter(), nil)
 	t.Cleanup(tasks.Close)
 	s, _ := listen(t, func(cfg *reactor.Config) {
 		cfg.Serve = tasks.Serve

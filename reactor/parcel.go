@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"bytes"
+	"sync"
 	"sync/atomic"
 
 	"workman/dispatch"
@@ -24,8 +26,24 @@ func (p *parcel) add(e *dispatch.Effect) {
 	}
 }
 
-// open calls deliver with each effect, its slices made whole.
-func (p *parcel) open(deliver func(*dispatch.Effect)) {
+// parcels are those that are not on their way: with a store, as many acknowledgements go through them as there are runs.
+var parcels = sync.Pool{New: func() any { return new(parcel) }}
+
+// parcelKept is the largest one that is used again, in bytes.
+const parcelKept = 1 << 20
+
+// done lets go of a parcel that was delivered.
+func (p *parcel) done() {
+	if cap(p.bytes) > parcelKept {
+		return
+	}
+	clear(p.effects)
+	p.effects, p.bytes, p.next = p.effects[:0], p.bytes[:0], nil
+	parcels.Put(p)
+}
+
+// open makes the slices of the effects whole, and returns them.
+func (p *parcel) open() []dispatch.Effect {
 	rest := p.bytes
 	part := func(of []byte) []byte {
 		if of == nil {
@@ -40,8 +58,8 @@ func (p *parcel) open(deliver func(*dispatch.Effect)) {
 		if e.Nonce, e.Name = part(e.Nonce), part(e.Name); e.Kind != dispatch.Listed {
 			e.Body = part(e.Body)
 		}
-		deliver(e)
 	}
+	return p.effects
 }
 
 // outbox is the parcels for one loop. Whoever holds the dispatcher puts them in, and the loop takes them all out.
@@ -77,6 +95,10 @@ type courier struct {
 
 func (c *courier) add(e *dispatch.Effect) {
 	to := e.To.Loop()
+	if e.To == 0 {
+		c.reply(e)
+		return
+	}
 	if to >= len(c.tasks.ends) {
 		return
 	}
@@ -84,7 +106,7 @@ func (c *courier) add(e *dispatch.Effect) {
 		c.parcels = append(c.parcels, nil)
 	}
 	if c.parcels[to] == nil {
-		c.parcels[to] = new(parcel)
+		c.parcels[to] = parcels.Get().(*parcel)
 		c.full = append(c.full, to)
 	}
 	c.parcels[to].add(e)
@@ -105,6 +127,15 @@ func (c *courier) send() {
 		c.tasks.timer.answer(a)
 	}
 	c.answers = nil
+}
+
+// reply keeps an effect that is for nobody: it answers the question with its number. So 0 answers none.
+func (c *courier) reply(e *dispatch.Effect) {
+	if e.Seq == 0 {
+		return
+	}
+	own := dispatch.Effect{Kind: e.Kind, Reason: e.Reason, Found: e.Found, Seq: e.Seq, Body: bytes.Clone(e.Body)}
+	c.answers = append(c.answers, answer{asked: e.Seq, effect: own})
 }
 
 // note keeps the answer to a question, if the batch holds one.

@@ -11,10 +11,13 @@ import (
 // which makes events of what sessions say and output of the dispatcher's effects.
 type Tasks struct {
 	combiner *dispatch.Combiner
+	keeper   Keeper
 	ends     []*end // by loop
 	timer    *timer
 	fault    func(what string, p any, stack string)
 	draining atomic.Bool
+	starting atomic.Pointer[string] // how far it is; nil: it is there
+	callback func(url string) error
 	panics   atomic.Uint64
 }
 
@@ -26,12 +29,50 @@ func NewTasks(combiner *dispatch.Combiner, clock func() dispatch.Now, fault func
 	return t
 }
 
+// Keeper makes durable what the dispatcher wants to be, and asks the store what it wants to know. Keep is called by whoever
+// holds the dispatcher, with each batch that has something for it; it must not block, and nothing of the batch but the
+// slices of its Loads may be kept.
+type Keeper interface{ Keep(b *dispatch.Batch) }
+
+// KeepWith says who keeps; without it nothing is kept. It is called at most once, by whoever holds the dispatcher
+// (Combiner.Exclusive), or before connections can come.
+func (t *Tasks) KeepWith(k Keeper) { t.keeper = k }
+
+// Starting has everything refused, with how far the server is; an empty how ends that.
+func (t *Tasks) Starting(how string) {
+	if how == "" {
+		t.starting.Store(nil)
+	} else {
+		t.starting.Store(&how)
+	}
+}
+
+// CheckCallbacks says who knows whether a callback's URL may be called. It is called before connections can come; without it
+// there are no callbacks.
+func (t *Tasks) CheckCallbacks(check func(url string) error) { t.callback = check }
+
+// concernsKeeper tells whether a batch has something to keep or to look up. Most have not.
+func concernsKeeper(b *dispatch.Batch) bool { return len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 }
+
+func (t *Tasks) keep(b *dispatch.Batch) {
+	if t.keeper != nil {
+		t.keeper.Keep(b)
+	}
+}
+
 // Serve makes the service of one loop. The loops come in the order of their indexes.
 func (t *Tasks) Serve(l *Loop) Service {
 	e := &end{tasks: t, loop: l, courier: courier{tasks: t}}
 	e.Front = protocol.NewFront(e.submit)
 	e.Elsewhere = l.Move
 	e.Ready = func() bool { return !t.draining.Load() }
+	e.Starting = func() string {
+		if how := t.starting.Load(); how != nil {
+			return *how
+		}
+		return ""
+	}
+	e.CheckCallback = t.callback
 	t.ends = append(t.ends, e)
 	return e
 }
@@ -85,8 +126,13 @@ func (e *end) Woken() {
 }
 
 func (e *end) unpack() {
-	for p := e.outbox.take(); p != nil; p = p.next {
-		p.open(e.deliver)
+	for p := e.outbox.take(); p != nil; {
+		for rest := p.open(); len(rest) > 0; {
+			rest = rest[e.some(rest):]
+		}
+		next := p.next
+		p.done()
+		p = next
 	}
 }
 
@@ -109,6 +155,9 @@ func (e *end) some(effects []dispatch.Effect) (done int) {
 			continue
 		}
 		if to = e.loop.find(f.To); to == nil {
+			if f.To == 0 {
+				e.courier.reply(f)
+			}
 			continue
 		}
 		if f.Kind == dispatch.Paused {
@@ -125,6 +174,9 @@ func (e *end) Begin() { e.unpack() }
 
 // Deliver writes the effects for connections of this loop, and packs the others.
 func (e *end) Deliver(b *dispatch.Batch) {
+	if concernsKeeper(b) {
+		e.tasks.keep(b)
+	}
 	for rest := b.Effects; len(rest) > 0; {
 		rest = rest[e.some(rest):]
 	}

@@ -9,19 +9,16 @@ import (
 )
 
 // timer gives the dispatcher its ticks. Its goroutine sleeps until the dispatcher said it needs one, or until somebody
-// sets an earlier time; then it submits a Tick and runs it like any loop would, with a sink that has no connections of
-// its own. It also carries what the server itself has to say to the dispatcher: reports, draining, stopping.
+// sets an earlier time; then it submits a Tick and runs it like any loop would. It also carries what the server itself has to say to the dispatcher: reports, draining, stopping.
 type timer struct {
-	tasks   *Tasks
-	clock   func() dispatch.Now
-	courier courier
+	*Submitter
+	clock func() dispatch.Now
 
 	due       atomic.Int64 // monotonic milliseconds of the next Tick; never: none is needed
 	poke      chan struct{}
-	asks      chan dispatch.Event
+	asks      chan dispatch.Input
 	questions questions
 	behind    atomic.Pointer[end] // a loop with something that waits for room in the ring
-	again     bool                // the dispatcher has left-overs: run it again
 	stop      chan struct{}
 	once      sync.Once
 	done      chan struct{}
@@ -31,13 +28,12 @@ const never = int64(1) << 62
 
 func newTimer(t *Tasks, clock func() dispatch.Now) *timer {
 	tm := &timer{
-		tasks:   t,
-		clock:   clock,
-		courier: courier{tasks: t},
-		poke:    make(chan struct{}, 1),
-		asks:    make(chan dispatch.Event),
-		stop:    make(chan struct{}),
-		done:    make(chan struct{}),
+		Submitter: t.Submitter(),
+		clock:     clock,
+		poke:      make(chan struct{}, 1),
+		asks:      make(chan dispatch.Input),
+		stop:      make(chan struct{}),
+		done:      make(chan struct{}),
 	}
 	tm.due.Store(never)
 	return tm
@@ -89,8 +85,8 @@ func (tm *timer) run() {
 		case <-tm.stop:
 			return
 		case <-tm.poke:
-		case ev := <-tm.asks:
-			tm.submit(ev)
+		case in := <-tm.asks:
+			tm.Submit(in, tm.stop)
 		case <-alarm.C:
 		}
 		if e := tm.behind.Swap(nil); e != nil {
@@ -98,12 +94,9 @@ func (tm *timer) run() {
 		}
 		if tm.due.Load() <= tm.clock().Mono {
 			tm.due.Store(never) // what comes of the Tick sets it anew
-			tm.submit(dispatch.Event{Kind: dispatch.Tick})
+			tm.Submit(dispatch.Input{Events: []dispatch.Event{{Kind: dispatch.Tick}}}, tm.stop)
 		}
-		if tm.again {
-			tm.again = false
-			tm.tasks.combiner.Help(tm)
-		}
+		tm.Help()
 	}
 }
 
@@ -118,39 +111,3 @@ func (tm *timer) wait() time.Duration {
 	}
 	return time.Duration(max(0, at-tm.clock().Mono)) * time.Millisecond
 }
-
-// submit passes on an event of the server's own. A full ring is being emptied by somebody: it is tried again.
-func (tm *timer) submit(ev dispatch.Event) {
-	in := dispatch.Input{Events: []dispatch.Event{ev}}
-	for !tm.tasks.combiner.Submit(in, tm) {
-		select {
-		case <-tm.stop:
-			return
-		case <-time.After(time.Millisecond):
-		}
-	}
-}
-
-// Begin, Deliver, End, Left and Panicked make the timer a sink.
-func (tm *timer) Begin() {}
-
-// Deliver packs the effects: every connection is on some loop.
-func (tm *timer) Deliver(b *dispatch.Batch) {
-	for i := range b.Effects {
-		tm.courier.add(&b.Effects[i])
-	}
-	tm.courier.note(b)
-}
-
-// End sends what is for the loops.
-func (tm *timer) End(sleep int64) {
-	defer tm.tasks.survive("passing on what the dispatcher says")
-	tm.courier.send()
-	tm.set(sleep)
-}
-
-// Left makes the timer come back.
-func (tm *timer) Left() { tm.again = true }
-
-// Panicked closes the connection that a panic came from.
-func (tm *timer) Panicked(from dispatch.Conn, p any) { tm.tasks.panicked(from, p) }

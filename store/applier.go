@@ -28,6 +28,7 @@ func (m *memory) begin(next *memtable) *memtable {
 	m.readers.Lock()
 	defer m.readers.Unlock()
 	full := m.memtables[len(m.memtables)-1]
+	next.entries = make([]entry, 0, len(full.entries)+len(full.entries)/8) // they are much alike
 	m.memtables = append(m.memtables, next)
 	return full
 }
@@ -56,6 +57,7 @@ func (s *Store) applyAll() {
 		}
 		s.drop(m)
 		s.journal.free <- m.slot
+		s.nowApplied(m.segment)
 	}
 }
 
@@ -76,12 +78,27 @@ func (s *Store) apply(m *memtable) bool {
 		if err == nil {
 			return true
 		}
-		s.cfg.Log.Error("a segment cannot be made tables yet", "error", fmt.Errorf("segment %d: %w", m.segment, err), "again", retryAfter)
+		err = fmt.Errorf("segment %d: %w", m.segment, err)
+		s.cfg.Log.Error("a segment cannot be made tables yet", "error", err, "again", retryAfter)
+		s.giveUp(err)
 		select {
 		case <-s.stop:
 			return false
 		case <-time.After(retryAfter):
 		}
+	}
+}
+
+// giveUp lets a committer that waits for the applier end if the store is being closed.
+func (s *Store) giveUp(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		return
+	}
+	select {
+	case s.stuck <- err:
+	default:
 	}
 }
 
@@ -99,5 +116,6 @@ func (s *Store) grow() {
 		if err := s.journal.grow(); err != nil {
 			s.cfg.Log.Error("the journal cannot grow", "error", err)
 		}
+		request(s.grown)
 	}
 }

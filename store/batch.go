@@ -6,20 +6,13 @@ import (
 	"fmt"
 )
 
-// Table is the first byte of every key, a letter from a to z: it says what the key is of. Each table has files of its own
-// on the disk, so that what is scanned together lies together. Numbers in keys are big-endian, so that they sort.
+// Table is the first byte of every key, a letter from a to z but for w, which is the store's own: it says what the key is
+// of. The user gives them their meaning. Each table has files of its own on the disk, so that what is scanned together lies
+// together. Numbers in keys are best big-endian, so that they sort.
 type Table byte
 
-// The tables of the server. The store itself treats all alike, and allows others, but for its own watermark's.
-const (
-	Runs     Table = 'r' // id → the run as it was asked for; never written again
-	Outcomes Table = 'f' // id → what it came to
-	States   Table = 's' // state, task, id → nothing; one a run
-	Due      Table = 'd' // time, id → nothing; runs that wait for a time
-	Keys     Table = 'k' // epoch, hash of an idempotency key → id
-
-	watermark Table = 'w' // the store's own: the last segment that Pebble holds
-)
+// watermark is the one table of the store itself: the last segment that Pebble holds. All others are its user's.
+const watermark Table = 'w'
 
 // MaxKey is how many bytes a key may have, beside its table.
 const MaxKey = 4096
@@ -30,8 +23,9 @@ const MaxKey = 4096
 // As bytes, which is how the journal has them, an operation is the length of the key with its table (uvarint), one more
 // than the length of the value, or 0 to delete (uvarint), the table, the key and the value.
 type Batch struct {
-	ops []byte
-	err error // what was wrong with an operation; Append returns it
+	ops   []byte
+	count int   // of operations
+	err   error // what was wrong with an operation; Append returns it
 }
 
 // Put sets a key's value. A later operation on the same key, in this batch or another, wins.
@@ -54,13 +48,14 @@ func (b *Batch) op(t Table, key []byte, size uint64) {
 	b.ops = binary.AppendUvarint(b.ops, size)
 	b.ops = append(b.ops, byte(t))
 	b.ops = append(b.ops, key...)
+	b.count++
 }
 
 // Len is how many bytes the batch takes in the journal.
 func (b *Batch) Len() int { return len(b.ops) }
 
 // Reset empties the batch and keeps its room.
-func (b *Batch) Reset() { b.ops, b.err = b.ops[:0], nil }
+func (b *Batch) Reset() { b.ops, b.count, b.err = b.ops[:0], 0, nil }
 
 // operation is one of a batch's, its key with the table in front. Its slices are parts of the batch's bytes.
 type operation struct {

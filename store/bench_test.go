@@ -15,7 +15,7 @@ import (
 
 // Benchmarks of synced commits on the disk that TMPDIR is on. With -benchtime 60s they tell what the slowest second was.
 //
-//	go test ./store -run - -bench . -benchtime 10s
+//	go test ./store -run - -bench 'Submit|Life' -benchtime 10s
 
 // load keeps a number of batches in flight, from one goroutine, and counts what becomes durable.
 type load struct {
@@ -124,8 +124,8 @@ func BenchmarkSubmit(b *testing.B) {
 			l.run(func(batch *store.Batch) {
 				n++
 				run := id(n)
-				batch.Put(store.Runs, run, body)
-				batch.Put(store.States, append([]byte("p/resize/"), run...), nil)
+				batch.Put(runs, run, body)
+				batch.Put(states, append([]byte("p/resize/"), run...), nil)
 			})
 			l.report()
 		})
@@ -142,17 +142,17 @@ func BenchmarkLife(b *testing.B) {
 	l.run(func(batch *store.Batch) {
 		defer func() { finish = !finish }()
 		if old := open[n%later]; finish && old != nil {
-			batch.Put(store.Outcomes, old, result)
-			batch.Delete(store.States, append([]byte("p/resize/"), old...))
-			batch.Put(store.States, append([]byte("s/resize/"), old...), nil)
+			batch.Put(outcomes, old, result)
+			batch.Delete(states, append([]byte("p/resize/"), old...))
+			batch.Put(states, append([]byte("s/resize/"), old...), nil)
 			open[n%later] = nil
 			return
 		}
 		n++
 		run := id(n)
 		open[n%later] = run
-		batch.Put(store.Runs, run, body)
-		batch.Put(store.States, append([]byte("p/resize/"), run...), nil)
+		batch.Put(runs, run, body)
+		batch.Put(states, append([]byte("p/resize/"), run...), nil)
 	})
 	l.report()
 }

@@ -24,11 +24,19 @@ func (s *Store) commit() {
 		if !ok {
 			return
 		}
-		if err := s.write(c.ops); err != nil {
+		var err error
+		if c.seal {
+			err = s.roll()
+		} else {
+			err = s.write(c)
+		}
+		switch {
+		case err != nil:
 			s.written <- step{err: err}
 			return
+		case !c.seal:
+			s.written <- step{ops: c.ops, last: c.last}
 		}
-		s.written <- step{ops: c.ops, last: c.last}
 	}
 }
 
@@ -36,27 +44,49 @@ func (s *Store) commit() {
 func (s *Store) take() (c chunk, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.gathered) == 0 {
-		if s.closing || s.failure != nil {
+	for s.failure == nil {
+		switch {
+		case s.sealWanted():
+			return chunk{seal: true}, true
+		case len(s.gathered) > 0:
+			return s.takeFirst(), true
+		case s.closing:
 			return c, false
 		}
 		s.work.Wait()
 	}
-	c = s.gathered[0]
-	s.gathered[0] = chunk{}
-	s.gathered = s.gathered[1:]
-	return c, true
+	return c, false
 }
 
-// write makes a frame of operations durable.
-func (s *Store) write(ops []byte) error {
+func (s *Store) takeFirst() chunk {
+	c := s.gathered[0]
+	s.gathered[0] = chunk{}
+	s.gathered = s.gathered[1:]
+	return c
+}
+
+// write makes a frame of operations durable, or with Config.Async hands it over.
+func (s *Store) write(c chunk) error {
 	j := s.journal
-	if !j.current.fits(len(ops)) {
+	if !j.current.Load().fits(len(c.ops), c.count) {
 		if err := s.roll(); err != nil {
 			return err
 		}
 	}
-	return j.current.write(data, ops)
+	current := j.current.Load()
+	if err := current.write(data, c.ops); err != nil {
+		return err
+	}
+	current.count += c.count
+	if current.later == nil {
+		s.raise(c.last)
+		return nil
+	}
+	current.later.batch.Store(c.last)
+	if current.later.bytes.Load() >= syncBytes {
+		request(s.wantSync)
+	}
+	return nil
 }
 
 // roll goes on in the next segment, as soon as a slot is free.
@@ -65,26 +95,33 @@ func (s *Store) roll() error {
 	select {
 	case slot = <-s.journal.free:
 	default:
-		s.requestSlot()
+		request(s.wantSlot)
 		select {
 		case slot = <-s.journal.free:
+		case err := <-s.stuck:
+			return fmt.Errorf("no segment is free: %w", err)
 		case <-s.stop:
 			return errStopped
 		}
 	}
 	if len(s.journal.free) == 0 {
-		s.requestSlot() // before it is missed
+		request(s.wantSlot) // before it is missed
 	}
+	full := s.journal.current.Load()
 	if err := s.journal.roll(slot); err != nil {
 		return fmt.Errorf("beginning a segment: %w", err)
 	}
-	s.written <- step{next: &memtable{segment: s.journal.current.number, slot: slot}}
+	if full.later != nil {
+		s.raise(full.later.batch.Load())
+	}
+	s.written <- step{next: &memtable{segment: full.number + 1, slot: slot}}
 	return nil
 }
 
-func (s *Store) requestSlot() {
+// request asks a goroutine for something, unless that was done and it has not begun yet.
+func request(want chan<- struct{}) {
 	select {
-	case s.wantSlot <- struct{}{}:
+	case want <- struct{}{}:
 	default:
 	}
 }
@@ -99,6 +136,7 @@ func (s *Store) tell() {
 			s.fail(st.err)
 		case st.next != nil:
 			s.sealed <- s.begin(st.next)
+		case s.Err() != nil: // it was written when the store had failed for another reason
 		default:
 			s.add(st.ops)
 			s.announce(st)

@@ -142,7 +142,17 @@ func (o ordered) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 
 // TestPowerCut cuts the power at random moments, also while a store is created, opened or recovered, and goes on with
 // what a disk may hold then.
-func TestPowerCut(t *testing.T) {
+func TestPowerCut(t *testing.T) { cutAgainAndAgain(t, false) }
+
+// TestPowerCutAsync does the same to a store that makes durable later what it has told: all that was synced is there, and
+// of the rest as much as comes before any gap.
+func TestPowerCutAsync(t *testing.T) {
+	defer store.SetSyncEvery(time.Millisecond)()
+	cutAgainAndAgain(t, true)
+}
+
+func cutAgainAndAgain(t *testing.T, async bool) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(*crashSeed, 0))
 	disk := vfs.NewCrashableMem()
 	var m models
@@ -155,8 +165,10 @@ func TestPowerCut(t *testing.T) {
 		if rng.IntN(3) > 0 {
 			after = 1 + rng.IntN(1500)
 		}
-		image, told, appended := runUntilCut(t, disk, rng, at, after)
-		s, err := store.Open(dir, small(image))
+		image, told, appended := runUntilCut(t, disk, rng, at, after, async)
+		cfg := small(image)
+		cfg.Async = async && rng.IntN(4) > 0
+		s, err := store.Open(dir, cfg)
 		if err != nil {
 			t.Fatalf("seed %d, round %d, %d operations after batch %d: %v", *crashSeed, round, after, at, err)
 		}
@@ -177,7 +189,7 @@ func TestPowerCut(t *testing.T) {
 }
 
 // runUntilCut opens a store and writes to it until the power is cut.
-func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int) (image *vfs.MemFS, told, appended int) {
+func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int, async bool) (image *vfs.MemFS, told, appended int) {
 	t.Helper()
 	var last, tried atomic.Int64
 	last.Store(int64(at))
@@ -185,16 +197,27 @@ func runUntilCut(t *testing.T, disk *vfs.MemFS, rng *rand.Rand, at, after int) (
 	c := &cut{disk: disk, rng: rand.New(rand.NewPCG(rng.Uint64(), 0)), after: after, done: make(chan struct{}),
 		before: func() int { return int(last.Load()) }, then: func() int { return int(tried.Load()) }}
 	cfg := small(errorfs.Wrap(ordered{disk, &c.links}, c))
+	cfg.Async = async
 	cfg.Told = func(n uint64, err error) {
 		if err != nil {
 			t.Error(err)
 		}
 		last.Store(int64(at) + int64(n))
 	}
+	var opened atomic.Pointer[store.Store]
+	if async {
+		c.before = func() int {
+			if s := opened.Load(); s != nil {
+				return at + int(s.Synced())
+			}
+			return at
+		}
+	}
 	s, err := store.Open(dir, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	opened.Store(s)
 	write(t, s, rng, at, &tried, c.done)
 	closeStore(t, s)
 	c.mu.Lock()
@@ -235,6 +258,7 @@ type broken struct {
 	err   error
 	stays bool
 	hit   bool
+	tell  func(op errorfs.Op) // of each that fails; may be nil
 }
 
 func (b *broken) String() string { return "broken" }
@@ -248,6 +272,9 @@ func (b *broken) MaybeError(op errorfs.Op) error {
 	b.after--
 	if b.after == 0 || b.after < 0 && b.stays {
 		b.hit = true
+		if b.tell != nil {
+			b.tell(op)
+		}
 		return b.err
 	}
 	return nil
@@ -333,6 +360,48 @@ func TestJournalFails(t *testing.T) {
 	}
 }
 
+// TestCloseWithoutRoom closes a store of which more waits than there are segments, while sorted tables cannot be written:
+// that ends, and what was told is there.
+func TestCloseWithoutRoom(t *testing.T) {
+	defer store.SetRetry(1)()
+	disk := vfs.NewCrashableMem()
+	var full atomic.Bool
+	cfg := small(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && strings.Contains(op.Path, "/tables/") {
+			return errDisk
+		}
+		return nil
+	})))
+	cfg.MaxPending = 64 << 10
+	var told atomic.Int64
+	cfg.Told = func(n uint64, err error) {
+		told.Store(int64(n))
+		if err != nil && !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+	}
+	s := open(t, cfg)
+	waitApplied(s)
+	full.Store(true)
+	var b store.Batch
+	n, err := 0, error(nil)
+	for err == nil || store.Unapplied(s) < cfg.Segments-1 {
+		fill(&b, n+1)
+		if _, err = s.Append(&b); err == nil {
+			n++
+		}
+	}
+	if err := s.Close(); !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	var m models
+	s = open(t, small(disk))
+	defer closeStore(t, s)
+	if _, err := m.verify(s, int(told.Load()), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // restartTwice starts a server on a machine that goes on running, so that it finds what is only in the cache, and then
 // cuts the power: what the server found must still be there.
 func restartTwice(t *testing.T, m *models, disk *vfs.MemFS, told, tried int) {
@@ -352,10 +421,12 @@ func restartTwice(t *testing.T, m *models, disk *vfs.MemFS, told, tried int) {
 }
 
 // fillUntilRefused appends until the store has failed, and returns how many batches it tried.
-func fillUntilRefused(t *testing.T, s *store.Store) int {
+func fillUntilRefused(t *testing.T, s *store.Store) int { return fillUntilRefusedFrom(t, s, 1) }
+
+func fillUntilRefusedFrom(t *testing.T, s *store.Store, first int) int {
 	t.Helper()
 	var b store.Batch
-	for n := 1; n < 5000; n++ {
+	for n := first; n < 5000; n++ {
 		fill(&b, n)
 		number, err := s.Append(&b)
 		if err == nil && n%8 == 0 {

@@ -249,7 +249,7 @@ func TestEveryPrefixOfTheLastWrite(t *testing.T) {
 	appendTo(t, s, d.batches+1, d.batches+3)
 	before := dump(t, copyOf(fs), dir)
 	var b store.Batch
-	b.Put(store.Runs, []byte("last"), bytes.Repeat([]byte("0123456789"), 900))
+	b.Put(runs, []byte("last"), bytes.Repeat([]byte("0123456789"), 900))
 	n, err := s.Append(&b)
 	if err == nil {
 		err = s.Wait(n)
@@ -323,14 +323,14 @@ func TestForgedFrame(t *testing.T) {
 	closeStore(t, open(t, small(fs)))
 	s := open(t, small(fs))
 	var b store.Batch
-	b.Put(store.Runs, []byte("forged"), nil)
+	b.Put(runs, []byte("forged"), nil)
 	value := make([]byte, 20<<10)
 	for page := 4096; page < len(value); page += 4096 {
 		at := page/512*508 - 32 - b.Len() - 2 // the length of the value takes two bytes more
 		copy(value[at:], store.Forge(store.Current(s), 7))
 	}
 	b.Reset()
-	b.Put(store.Runs, []byte("forged"), value)
+	b.Put(runs, []byte("forged"), value)
 	n, err := s.Append(&b)
 	if err == nil {
 		err = s.Wait(n)

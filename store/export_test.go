@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -55,7 +56,7 @@ func Applied(fs vfs.FS, dir string) (uint64, error) {
 func ReadFrames(name string, file interface {
 	ReadAt([]byte, int64) (int, error)
 }, size int, number uint64) (frames [][]byte, err error) {
-	r := segmentReader{name: name, file: file, size: size, number: number, at: page, frames: 1}
+	r := newSegmentReader(name, file, size, number)
 	for {
 		_, ops, err := r.next(nil)
 		if err != nil {
@@ -97,6 +98,26 @@ func SetRetry(d time.Duration) func() {
 	return func() { retryAfter = old }
 }
 
+// SetSyncEvery makes the syncer sync as often, until the function it returns is called.
+func SetSyncEvery(d time.Duration) func() {
+	old := syncEvery
+	syncEvery = d
+	return func() { syncEvery = old }
+}
+
+// Sync makes durable what has been written, as the syncer does.
+func Sync(s *Store) error { return s.sync() }
+
+// RequestSync wakes the syncer.
+func RequestSync(s *Store) { request(s.wantSync) }
+
+// SetSpaceEvery makes the watcher look as often, until the function it returns is called.
+func SetSpaceEvery(d time.Duration) func() {
+	old := spaceEvery
+	spaceEvery = d
+	return func() { spaceEvery = old }
+}
+
 // SegmentIn is the number of the segment in a slot of the journal.
 func SegmentIn(fs vfs.FS, dir, path string) (uint64, error) {
 	root := fs.PathJoin(dir, storeName)
@@ -130,4 +151,12 @@ func Forge(segment, number uint64) []byte {
 }
 
 // Current is the number of the segment that is being written.
-func Current(s *Store) uint64 { return s.journal.current.number }
+func Current(s *Store) uint64 { return s.journal.current.Load().number }
+
+// FilterHits is how many lookups in a sorted table a filter has spared.
+func FilterHits(s *Store) int64 { return s.state.db.Metrics().Filter.Hits }
+
+// Compact brings all of a table to Pebble's last level, where it is after a while.
+func Compact(s *Store, t Table) error {
+	return s.state.db.Compact(context.Background(), []byte{byte(t)}, []byte{byte(t) + 1}, false)
+}

@@ -22,6 +22,7 @@ type storeID [16]byte
 //	store/journal/segment-* the journal
 //	store/tables/           sorted tables on their way into Pebble
 //	store/state/            Pebble's
+//	store/ballast           to be removed when the disk is full
 const (
 	lockName     = "lock"
 	storeName    = "store"
@@ -30,13 +31,17 @@ const (
 	journalName  = "journal"
 	tablesName   = "tables"
 	stateName    = "state"
+	ballastName  = "ballast"
 	formatLayout = "workman store, format %d\nid %s\nsegments of %d bytes\n"
 	maxFormat    = 4096 // bytes of the format file
 )
 
 // lock takes the folder for this process.
 func lock(fs vfs.FS, dir string) (io.Closer, error) {
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if isUnfinished(fs, dir) {
+		return nil, fmt.Errorf("store: the folder %s is a backup that was not finished: remove it, and make another one", dir)
+	}
+	if err := makeFolder(fs, dir); err != nil {
 		return nil, fmt.Errorf("store: creating the folder %s: %w", dir, err)
 	}
 	l, err := fs.Lock(fs.PathJoin(dir, lockName))
@@ -47,6 +52,23 @@ func lock(fs vfs.FS, dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("%w (%s: %w)", ErrInUse, dir, err)
 	}
 	return l, nil
+}
+
+// makeFolder makes a folder, and those above it that are not there, durably: a store in a folder that a power cut takes is
+// lost as well.
+func makeFolder(fs vfs.FS, dir string) error {
+	there, err := exists(fs, dir)
+	above := fs.PathDir(dir)
+	if there || err != nil || above == dir {
+		return err
+	}
+	if err := makeFolder(fs, above); err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fs, above)
 }
 
 // create makes the store in the folder, unless it is there. A process that ends meanwhile leaves nothing that counts.
@@ -66,12 +88,10 @@ func create(fs vfs.FS, dir string, cfg *Config) error {
 	}
 	var id storeID
 	rand.Read(id[:])
-	text := fmt.Sprintf(formatLayout, version, hex.EncodeToString(id[:]), cfg.SegmentBytes)
-	text += fmt.Sprintf("crc32c %08x\n", checksum([]byte(text)))
-	if err := writeFile(fs, fs.PathJoin(root, formatName), []byte(text)); err != nil {
+	if err := writeFormat(fs, root, id, cfg.SegmentBytes); err != nil {
 		return err
 	}
-	if err := createJournal(fs, root, id, cfg); err != nil {
+	if err := createJournal(fs, root, id, cfg.SegmentBytes, 1); err != nil {
 		return err
 	}
 	if err := createState(fs, root, id, cfg); err != nil {
@@ -89,22 +109,29 @@ func create(fs vfs.FS, dir string, cfg *Config) error {
 	return syncDir(fs, fs.PathDir(dir))
 }
 
-// createJournal makes the first segments, and opens number 1.
-func createJournal(fs vfs.FS, root string, id storeID, cfg *Config) error {
-	j := &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: cfg.SegmentBytes, free: make(chan string, firstSlots)}
+// writeFormat says what the store in root is.
+func writeFormat(fs vfs.FS, root string, id storeID, segmentBytes int) error {
+	text := fmt.Sprintf(formatLayout, version, hex.EncodeToString(id[:]), segmentBytes)
+	text += fmt.Sprintf("crc32c %08x\n", checksum([]byte(text)))
+	return writeFile(fs, fs.PathJoin(root, formatName), []byte(text))
+}
+
+// createJournal makes the first segments, and opens one of this number.
+func createJournal(fs vfs.FS, root string, id storeID, segmentBytes int, number uint64) error {
+	j := &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: segmentBytes, free: make(chan string, firstSlots)}
 	for range firstSlots {
 		if err := j.grow(); err != nil {
 			return err
 		}
 	}
-	s, err := j.open(<-j.free, 1)
+	s, err := j.open(<-j.free, number)
 	if err != nil {
 		return err
 	}
 	return s.file.Close()
 }
 
-// readFormat says what the store in root is.
+// readFormat reads what writeFormat wrote.
 func readFormat(fs vfs.FS, root string) (id storeID, segmentBytes int, err error) {
 	name := fs.PathJoin(root, formatName)
 	text, err := readFile(fs, name, maxFormat)

@@ -29,16 +29,24 @@ const (
 )
 
 // head is a frame's head. On the disk it is, little-endian: CRC32C of the rest of the head (4 bytes), CRC32C of the
-// payload (4), length of the payload (4), kind (1), zeros (3), number of the segment (8), number of the frame in it (8).
+// payload (4), length of the payload (4), kind (1), unsynced (3), number of the segment (8), number of the frame in it (8).
 type head struct {
-	sum     uint32
-	length  uint32
-	kind    kind
-	segment uint64
-	number  uint64
+	sum      uint32
+	length   uint32
+	kind     kind
+	unsynced uint32 // how many of the frames before it were not known to be durable when it was written
+	segment  uint64
+	number   uint64
 }
 
-const headLen = 32
+const (
+	headLen     = 32
+	maxUnsynced = 1<<24 - 1
+)
+
+// sure is how many frames of the segment were known to be durable when this one was written. If one of them is missing,
+// that is damage; others may be missing after a power cut, whatever is behind them.
+func (h head) sure() uint64 { return h.number - uint64(h.unsynced) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -50,7 +58,7 @@ func (h head) append(dst []byte) []byte {
 	dst = append(dst, 0, 0, 0, 0)
 	dst = le.AppendUint32(dst, h.sum)
 	dst = le.AppendUint32(dst, h.length)
-	dst = append(dst, byte(h.kind), 0, 0, 0)
+	dst = le.AppendUint32(dst, uint32(h.kind)|h.unsynced<<8)
 	dst = le.AppendUint64(dst, h.segment)
 	dst = le.AppendUint64(dst, h.number)
 	le.PutUint32(dst[at:], checksum(dst[at+4:]))
@@ -63,7 +71,10 @@ func parseHead(b []byte) (h head, ok bool) {
 	if le.Uint32(b) != checksum(b[4:headLen]) {
 		return h, false
 	}
-	return head{le.Uint32(b[4:]), le.Uint32(b[8:]), kind(b[12]), le.Uint64(b[16:]), le.Uint64(b[24:])}, true
+	return head{
+		sum: le.Uint32(b[4:]), length: le.Uint32(b[8:]), kind: kind(b[12]), unsynced: le.Uint32(b[12:]) >> 8,
+		segment: le.Uint64(b[16:]), number: le.Uint64(b[24:]),
+	}, true
 }
 
 // stamp is in every sector of the frame, and in no other frame that was ever in its place. It is never zero, which is

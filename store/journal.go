@@ -7,12 +7,14 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 const (
-	firstSlots = 3 // files that a new store has for segments
+	firstSlots = 2 // files that a new store has for segments
+	minSlots   = 3 // that there must be allowed: one is written, one becomes tables, one is free
 	maxSlots   = 1000
 	slotPrefix = "segment-"
 )
@@ -26,7 +28,9 @@ type journal struct {
 	free    chan string // slots whose contents are not needed any more
 	names   []string    // of all slots, sorted
 	max     int         // slots there may be
-	current *segment
+	async   bool        // data may become durable later
+	reading progress
+	current atomic.Pointer[segment]
 }
 
 func (j *journal) path(slot string) string { return j.fs.PathJoin(j.dir, slot) }
@@ -39,6 +43,7 @@ type found struct {
 	frames uint64 // with the opening
 	sealed bool
 	lastAt int // where the last frame begins
+	unsure int // where the first frame begins that the last one does not say is durable
 }
 
 // scan reads the whole journal and judges it, without changing anything. What it returns are the segments behind the
@@ -73,6 +78,7 @@ func (j *journal) scan(applied uint64) ([]found, error) {
 		}
 	}
 	slices.SortFunc(live, func(a, b found) int { return cmp.Compare(a.number, b.number) })
+	j.reading.full = 2 * int64(len(live)) * int64(j.size)
 	if err := j.chain(live, applied, unreadable); err != nil {
 		return nil, err
 	}
@@ -151,7 +157,7 @@ func (j *journal) replay(f *found, each func(ops []byte) error) error {
 		return fmt.Errorf("store: opening %s: %w", f.slot, err)
 	}
 	defer file.Close()
-	r := segmentReader{name: f.slot, file: file, size: j.size, number: f.number, at: page, frames: 1}
+	r := newSegmentReader(f.slot, file, j.size, f.number)
 	f.sealed = false
 	for !f.sealed {
 		h, payload, err := r.next(nil)
@@ -161,6 +167,7 @@ func (j *journal) replay(f *found, each func(ops []byte) error) error {
 		if err != nil {
 			return err
 		}
+		j.reading.add(frameSize(int(h.length)))
 		f.sealed = h.kind == seal
 		if err := checkOperations(payload); err != nil {
 			return r.damaged("%v", err)
@@ -169,18 +176,21 @@ func (j *journal) replay(f *found, each func(ops []byte) error) error {
 			return err
 		}
 	}
-	f.end, f.frames, f.lastAt = r.at, r.frames, r.lastAt
+	j.reading.add(j.size - r.at + page) // what there is no need to read, and the opening
+	f.end, f.frames = r.at, r.frames
+	f.lastAt, f.unsure = r.starts[len(r.starts)-1], r.starts[r.last.sure()]
 	return nil
 }
 
-// mend makes durable what scan has found. What the process that ended was writing at its end may be in a cache only, so
-// the last frame of each segment that could still be written to is written again, as it is. Then it seals the segment
-// before the last, if that was not done.
+// mend makes durable what scan has found. What the process that ended was writing at its end may be in a cache only, and a
+// sync that failed may have left it there for clean. So of each segment that could still be written to, the last frame is
+// written again, as it is, and those before it that it does not know to be durable. Then the segment before the last is
+// sealed, if that was not done.
 func (j *journal) mend(live []found) error {
 	for i := max(0, len(live)-2); i < len(live); i++ {
 		f := &live[i]
 		if err := j.rewrite(f); err != nil {
-			return fmt.Errorf("store: writing the last frame of %s again: %w", f.slot, err)
+			return fmt.Errorf("store: writing the end of %s again: %w", f.slot, err)
 		}
 		if i == len(live)-2 && !f.sealed {
 			if err := j.seal(f); err != nil {
@@ -190,6 +200,8 @@ func (j *journal) mend(live []found) error {
 	}
 	return nil
 }
+
+const rewriteBytes = 1 << 20 // at a time
 
 func (j *journal) rewrite(f *found) error {
 	in, err := j.fs.Open(j.path(f.slot))
@@ -202,12 +214,17 @@ func (j *journal) rewrite(f *found) error {
 		return err
 	}
 	defer out.Close()
-	b := pages(f.end - f.lastAt)
-	if _, err := in.ReadAt(b, int64(f.lastAt)); err != nil {
-		return err
+	buf := pages(min(f.end-f.unsure, rewriteBytes))
+	for at := f.unsure; at < f.end; at += len(buf) {
+		b := buf[:min(len(buf), f.end-at)]
+		if _, err := in.ReadAt(b, int64(at)); err != nil {
+			return err
+		}
+		if _, err := out.WriteAt(b, int64(at)); err != nil {
+			return err
+		}
 	}
-	_, err = out.WriteAt(b, int64(f.lastAt))
-	return err
+	return nil
 }
 
 func (j *journal) seal(f *found) error {
@@ -223,13 +240,19 @@ func (j *journal) seal(f *found) error {
 
 // open begins a segment in a free slot.
 func (j *journal) open(slot string, number uint64) (*segment, error) {
-	file, err := openSynced(j.fs, j.path(slot))
+	s := &segment{slot: slot, number: number, size: j.size}
+	var err error
+	if j.async {
+		s.later, err = openLater(j.fs, j.path(slot))
+		s.file = s.later
+	} else {
+		s.file, err = openSynced(j.fs, j.path(slot))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", slot, err)
 	}
-	s := &segment{slot: slot, number: number, file: file, size: j.size}
 	if err := s.write(opening, openingPayload(j.id)); err != nil {
-		file.Close()
+		s.file.Close()
 		return nil, err
 	}
 	return s, nil
@@ -238,16 +261,17 @@ func (j *journal) open(slot string, number uint64) (*segment, error) {
 // roll goes on in a segment of the next number, in this slot: first that is opened, then the one before is sealed. Only
 // then may anything be written to it.
 func (j *journal) roll(slot string) error {
-	next, err := j.open(slot, j.current.number+1)
+	full := j.current.Load()
+	next, err := j.open(slot, full.number+1)
 	if err != nil {
 		return err
 	}
-	if err := j.current.write(seal, nil); err != nil {
+	if err := full.write(seal, nil); err != nil {
 		next.file.Close()
 		return err
 	}
-	j.current.file.Close()
-	j.current = next
+	j.current.Store(next)
+	full.file.Close()
 	return nil
 }
 

@@ -23,7 +23,13 @@ var kills = fewer(50)
 
 // TestKill kills a process that writes, with SIGKILL at a random moment, again and again on one folder, and accounts for
 // every batch that it was told is durable.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T) { killAgainAndAgain(t, "") }
+
+// TestKillAsync does the same with Config.Async: what the operating system has survives the process.
+func TestKillAsync(t *testing.T) { killAgainAndAgain(t, "async") }
+
+func killAgainAndAgain(t *testing.T, mode string) {
+	t.Helper()
 	folder := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -33,7 +39,7 @@ func TestKill(t *testing.T) {
 	var m models
 	at, whole := 0, 0
 	for round := range kills {
-		told := killed(t, self, folder, at, time.Duration(rng.IntN(120))*time.Millisecond)
+		told := killed(t, self, folder, mode, at, time.Duration(rng.IntN(120))*time.Millisecond)
 		s, err := store.Open(folder, small(vfs.Default))
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
@@ -53,10 +59,10 @@ func TestKill(t *testing.T) {
 }
 
 // killed runs a writer for a while, and returns the number of the last batch it reported.
-func killed(t *testing.T, self, folder string, at int, after time.Duration) (told int) {
+func killed(t *testing.T, self, folder, mode string, at int, after time.Duration) (told int) {
 	t.Helper()
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), killEnv+"="+folder, killEnv+"_AT="+strconv.Itoa(at))
+	cmd.Env = append(os.Environ(), killEnv+"="+folder, killEnv+"_AT="+strconv.Itoa(at), killEnv+"_MODE="+mode)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -102,6 +108,7 @@ func writeUntilKilled() bool {
 	}
 	report([]byte{'!'})
 	cfg := small(vfs.Default)
+	cfg.Async = os.Getenv(killEnv+"_MODE") == "async"
 	cfg.Told = func(n uint64, err error) {
 		if err != nil {
 			panic(err)

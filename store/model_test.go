@@ -21,6 +21,15 @@ import (
 
 const dir = "/data"
 
+// The tables that tests use, as a server might.
+const (
+	runs     store.Table = 'r'
+	outcomes store.Table = 'f'
+	states   store.Table = 's'
+	due      store.Table = 'd'
+	hashes   store.Table = 'k'
+)
+
 var counter = []byte("count")
 
 type change struct {
@@ -33,10 +42,10 @@ type change struct {
 // changes are those of batch n.
 func changes(n int) (all []change) {
 	rng := rand.New(rand.NewPCG(uint64(n), 1))
-	all = append(all, change{table: store.Due, key: counter, value: []byte(strconv.Itoa(n))})
+	all = append(all, change{table: due, key: counter, value: []byte(strconv.Itoa(n))})
 	for range rng.IntN(8) {
 		c := change{
-			table:  []store.Table{store.Runs, store.Outcomes, store.States, store.Keys}[rng.IntN(4)],
+			table:  []store.Table{runs, outcomes, states, hashes}[rng.IntN(4)],
 			key:    fmt.Appendf(nil, "key%03d", rng.IntN(200)),
 			delete: rng.IntN(3) == 0,
 		}
@@ -91,7 +100,7 @@ func (m *models) at(n int) model {
 	return m.after[n]
 }
 
-var tables = []store.Table{store.Due, store.Outcomes, store.Keys, store.Runs, store.States}
+var tables = []store.Table{due, outcomes, hashes, runs, states}
 
 // contents reads all of a store in every way there is. The error is the store's own; that two ways disagree is one of
 // errWrong.
@@ -145,7 +154,7 @@ func (m *models) verify(s *store.Store, told, appended int) (int, error) {
 
 // compare is verify for what was read of a store.
 func (m *models) compare(got model, told, appended int) (n int, err error) {
-	if text, ok := got[string(rune(store.Due))+string(counter)]; ok {
+	if text, ok := got[string(rune(due))+string(counter)]; ok {
 		if n, err = strconv.Atoi(text); err != nil {
 			return 0, fmt.Errorf("%w: it says it is at %q", errWrong, text)
 		}
@@ -180,6 +189,8 @@ func small(fs vfs.FS) store.Config {
 	cfg.SegmentBytes = 32 << 10
 	cfg.Segments = 5
 	cfg.CacheBytes = 1 << 20
+	cfg.Filtered = "k"
+	cfg.Reserve = 1
 	cfg.FS = fs
 	return cfg
 }

@@ -15,26 +15,35 @@ func (s *Store) Get(t Table, key []byte) (value []byte, ok bool, err error) {
 	if op, ok := s.newest(key); ok {
 		return bytes.Clone(op.value), !op.delete, nil
 	}
-	found, closer, err := s.state.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, false, nil
-	} else if err != nil {
+	value, ok, err = s.state.get(key)
+	if err != nil {
 		return nil, false, fmt.Errorf("store: looking up a key of table %q: %w", t, err)
 	}
-	defer closer.Close()
-	return bytes.Clone(found), true, nil
+	return value, ok, nil
 }
 
 // newest looks in memory. What is dropped from there meanwhile is in Pebble already.
 func (m *memory) newest(key []byte) (op operation, ok bool) {
+	for {
+		if op, ok, indexed := m.lookUp(key); indexed {
+			return op, ok
+		}
+	}
+}
+
+// lookUp is newest, if all that has to be looked at is indexed. If not, it indexes some more.
+func (m *memory) lookUp(key []byte) (op operation, ok, indexed bool) {
 	m.readers.RLock()
 	defer m.readers.RUnlock()
 	for _, t := range slices.Backward(m.memtables) {
+		if !t.extend() {
+			return op, false, false
+		}
 		if op, ok := t.get(key); ok {
-			return op, true
+			return op, true, true
 		}
 	}
-	return op, false
+	return op, false, true
 }
 
 // Scan calls each for every key of a table from one on and before another (nil: to the table's end), in order, as they

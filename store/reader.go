@@ -5,6 +5,11 @@ import (
 	"io"
 )
 
+// newSegmentReader reads what is behind the opening, which has been read.
+func newSegmentReader(name string, file io.ReaderAt, size int, number uint64) *segmentReader {
+	return &segmentReader{name: name, file: file, size: size, number: number, at: page, frames: 1, starts: []int{0}}
+}
+
 // segmentReader reads the frames of a segment, one after the other, up to its end.
 type segmentReader struct {
 	name   string
@@ -14,7 +19,7 @@ type segmentReader struct {
 	at     int    // where the next frame begins
 	frames uint64 // read so far, which is the next one's number
 	last   head   // of the frame read last
-	lastAt int    // and where it begins
+	starts []int  // where each of them begins
 	buf    []byte
 }
 
@@ -33,8 +38,8 @@ func (r *segmentReader) next(dst []byte) (h head, payload []byte, err error) {
 		return h, dst, r.noHead(h, ok)
 	}
 	size := frameSize(int(h.length))
-	if size > r.size-r.at || h.kind < data || h.kind > seal {
-		return h, dst, r.damaged("its head makes no sense: kind %d, %d bytes", h.kind, h.length)
+	if size > r.size-r.at || h.kind < data || h.kind > seal || uint64(h.unsynced) > h.number {
+		return h, dst, r.damaged("its head makes no sense: kind %d, %d bytes, %d unsynced", h.kind, h.length, h.unsynced)
 	}
 	if err := r.read(size); err != nil {
 		return h, dst, err
@@ -46,7 +51,7 @@ func (r *segmentReader) next(dst []byte) (h head, payload []byte, err error) {
 		}
 		return h, dst, r.damaged("its checksum is %08x and should be %08x", sum, h.sum)
 	}
-	r.last, r.lastAt = h, r.at
+	r.last, r.starts = h, append(r.starts, r.at)
 	r.at += size
 	r.frames++
 	return h, payload, nil
@@ -65,8 +70,9 @@ func (r *segmentReader) noHead(h head, valid bool) error {
 	return r.end()
 }
 
-// end looks whether any frame of this segment begins behind what seems to be the end. Frames of earlier segments, which
-// were here before, do not count.
+// end looks whether any frame of this segment begins behind what seems to be the end, and says that what is here was known
+// to be durable. Frames of earlier segments, which were here before, do not count, and others that were told before they
+// were durable prove nothing.
 func (r *segmentReader) end() error {
 	first := r.at
 	for at := r.at + page; at < r.size; at += page {
@@ -74,7 +80,7 @@ func (r *segmentReader) end() error {
 			return err
 		}
 		h, ok := parseHead(r.buf)
-		if ok && h.segment == r.number && h.number > r.frames && h.stamped(r.buf) {
+		if ok && h.segment == r.number && h.sure() > r.frames && h.stamped(r.buf) {
 			return r.damaged("it cannot be read, but frame %d is there behind it, at %d", h.number, at)
 		}
 	}

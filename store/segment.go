@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -19,19 +21,29 @@ type segment struct {
 	slot   string // the file's name
 	number uint64
 	file   syncedFile
-	size   int // of the file
-	at     int // where the next frame goes
+	later  *later // the file, if data is not durable when it is written
+	size   int    // of the file
+	at     int    // where the next frame goes
 	frames uint64
+	count  int    // of operations
 	buf    []byte // for the next frame
 }
 
 // capacity is how long the payload of one frame in an empty segment may be.
 func capacity(segmentBytes int) int { return maxPayload(segmentBytes - 2*page) }
 
-// fits reports whether a frame with such a payload, and a seal, have room.
-func (s *segment) fits(payload int) bool { return s.at+frameSize(payload)+page <= s.size }
+// perOperation is how many bytes of a segment there are for each operation that it may hold. Each takes an entry in memory
+// too, so that a segment of the smallest operations would take many times its size there.
+const perOperation = 32
 
-// write appends a frame, which is durable when it returns without an error. After an error nothing more is to be written.
+// fits reports whether a frame with such a payload, and a seal, have room, and whether so many operations more may be in
+// memory. A segment that has none takes any number.
+func (s *segment) fits(payload, count int) bool {
+	return s.at+frameSize(payload)+page <= s.size && (s.count == 0 || s.count+count <= s.size/perOperation)
+}
+
+// write appends a frame, which is durable when it returns without an error, unless it is data and they become so later.
+// After an error nothing more is to be written.
 func (s *segment) write(k kind, payload []byte) error {
 	size := frameSize(len(payload))
 	if s.at+size > s.size {
@@ -41,7 +53,11 @@ func (s *segment) write(k kind, payload []byte) error {
 		s.buf = pages(size)
 	}
 	b := s.buf[:size:size]
-	putFrame(b, head{kind: k, segment: s.number, number: s.frames}, payload)
+	h := head{kind: k, segment: s.number, number: s.frames}
+	if s.later != nil {
+		h.unsynced = uint32(min(s.frames-s.later.synced.Load(), maxUnsynced))
+	}
+	putFrame(b, h, payload)
 	n, err := s.file.WriteAt(b, int64(s.at))
 	if err == nil && n < size {
 		err = io.ErrShortWrite
@@ -51,6 +67,17 @@ func (s *segment) write(k kind, payload []byte) error {
 	}
 	s.at += size
 	s.frames++
+	if s.later == nil {
+		return nil
+	}
+	s.later.frames.Store(s.frames)
+	s.later.bytes.Add(int64(size))
+	if k == data {
+		return nil
+	}
+	if _, err := s.later.sync(); err != nil {
+		return fmt.Errorf("syncing %s: %w", s.slot, err)
+	}
 	return nil
 }
 
@@ -106,7 +133,11 @@ func createSlot(fs vfs.FS, dir, name string, size int) error {
 		err = syncDir(fs, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		err = fmt.Errorf("creating a segment of %d bytes: %w", size, err)
+		if removed := fs.Remove(temporary); removed != nil && !errors.Is(removed, os.ErrNotExist) { // there may be little room
+			err = errors.Join(err, removed)
+		}
+		return err
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
@@ -25,7 +27,9 @@ type state struct {
 	fs     vfs.FS
 	id     storeID
 	tables string // the directory for sorted tables on their way
-	opts   *pebble.Options
+	once   string // as in Config
+	filters
+	opts *pebble.Options
 }
 
 // stateOptions are Pebble's for this store.
@@ -47,6 +51,9 @@ func stateOptions(fs vfs.FS, cfg *Config, fail func(error)) *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 		o.Levels[i].BlockSize = 32 << 10
+		if cfg.Filtered != "" {
+			o.Levels[i].FilterPolicy = newFilters(cfg.Filtered)
+		}
 	}
 	for i := range o.TargetFileSizes {
 		o.TargetFileSizes[i] = 64 << 20
@@ -68,7 +75,7 @@ func splitTables(start []byte) (policy pebble.SpanPolicy, end []byte, err error)
 func createState(fs vfs.FS, root string, id storeID, cfg *Config) error {
 	opts := stateOptions(fs, cfg, func(error) {})
 	opts.ErrorIfExists = true
-	s, err := openPebble(fs, root, id, opts)
+	s, err := openPebble(fs, root, id, opts, cfg)
 	if err != nil {
 		return err
 	}
@@ -79,7 +86,7 @@ func createState(fs vfs.FS, root string, id storeID, cfg *Config) error {
 func openState(fs vfs.FS, root string, id storeID, cfg *Config, fail func(error)) (*state, uint64, error) {
 	opts := stateOptions(fs, cfg, fail)
 	opts.ErrorIfNotExists = true
-	s, err := openPebble(fs, root, id, opts)
+	s, err := openPebble(fs, root, id, opts, cfg)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -91,13 +98,13 @@ func openState(fs vfs.FS, root string, id storeID, cfg *Config, fail func(error)
 	return s, applied, nil
 }
 
-func openPebble(fs vfs.FS, root string, id storeID, opts *pebble.Options) (*state, error) {
+func openPebble(fs vfs.FS, root string, id storeID, opts *pebble.Options, cfg *Config) (*state, error) {
 	dir := fs.PathJoin(root, stateName)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, dir, err)
 	}
-	return &state{db: db, fs: fs, id: id, tables: fs.PathJoin(root, tablesName), opts: opts}, nil
+	return &state{db: db, fs: fs, id: id, tables: fs.PathJoin(root, tablesName), opts: opts, once: cfg.Once, filters: newFilters(cfg.Filtered)}, nil
 }
 
 // watermark is the number of the last segment that the state holds.
@@ -120,12 +127,15 @@ func (s *state) apply(segment uint64, m *snapshot) error {
 	}
 	var names []string
 	for from := 0; from < len(m.sorted); {
+		entries, to := s.newest(m, from)
+		if from = to; len(entries) == 0 {
+			continue
+		}
 		name := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-%d", segment, len(names)))
-		to, err := s.write(name, m, from)
-		if err != nil {
+		if err := s.write(name, m, entries); err != nil {
 			return fmt.Errorf("writing a sorted table: %w", err)
 		}
-		names, from = append(names, name), to
+		names = append(names, name)
 	}
 	mark := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-mark", segment))
 	if err := s.writeMark(mark, segment); err != nil {
@@ -151,6 +161,21 @@ func (s *state) clear() error {
 	return nil
 }
 
+// get looks up a key. The value is the caller's.
+func (s *state) get(key []byte) (value []byte, ok bool, err error) {
+	if s.has(key) {
+		return s.find(key)
+	}
+	found, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	value = bytes.Clone(found)
+	return value, true, closer.Close()
+}
+
 // create begins a sorted table.
 func (s *state) create(name string) (*sstable.Writer, error) {
 	f, err := s.fs.Create(name, vfs.WriteCategoryUnspecified)
@@ -162,33 +187,47 @@ func (s *state) create(name string) (*sstable.Writer, error) {
 	return sstable.NewWriter(objstorageprovider.NewFileWritable(f), opts), nil
 }
 
-// write makes one sorted table of the entries from this one on, up to the next table's, and says where that begins.
-func (s *state) write(name string, m *snapshot, from int) (to int, err error) {
-	w, err := s.create(name)
-	if err != nil {
-		return 0, err
-	}
-	defer closeWriter(w, &err)
-	var last []byte
-	for to = from; to < len(m.sorted); to++ {
-		op := m.op(m.sorted[to])
-		if last != nil && op.key[0] != last[0] {
+// newest is the entries that count, from one on, up to those of the next table, which begin at to: of each key the newest.
+func (s *state) newest(m *snapshot, from int) (entries []uint32, to int) {
+	table := m.key(m.sorted[from])[0]
+	once := strings.IndexByte(s.once, table) >= 0
+	entries = make([]uint32, 0, len(m.sorted)-from)
+	for to = from; to < len(m.sorted); {
+		first := m.sorted[to]
+		key := m.key(first)
+		if key[0] != table {
 			break
 		}
-		if last != nil && string(op.key) == string(last) {
-			continue // an older operation on the same key
+		oldest := first
+		for to++; to < len(m.sorted) && bytes.Equal(m.key(m.sorted[to]), key); to++ {
+			oldest = m.sorted[to]
 		}
-		last = op.key
-		if op.delete {
+		if once && oldest != first && m.op(first).delete && !m.op(oldest).delete {
+			continue // it was set in this segment, so no table on the disk has it
+		}
+		entries = append(entries, first)
+	}
+	return entries, to
+}
+
+// write makes one sorted table.
+func (s *state) write(name string, m *snapshot, entries []uint32) (err error) {
+	w, err := s.create(name)
+	if err != nil {
+		return err
+	}
+	defer closeWriter(w, &err)
+	for _, n := range entries {
+		if op := m.op(n); op.delete {
 			err = w.Delete(op.key)
 		} else {
 			err = w.Set(op.key, op.value)
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return to, nil
+	return nil
 }
 
 func (s *state) writeMark(name string, segment uint64) (err error) {

@@ -18,27 +18,38 @@ type Store struct {
 
 	mu       sync.Mutex
 	gathered []chunk // batches that the committer has not taken yet
+	block    []byte  // what the last of them is part of, as far as it is used
 	appended uint64  // number of the last batch
 	told     uint64  // and of the last one that is durable
 	pending  int64   // bytes that are not durable yet
 	failure  error   // why nothing is made durable any more
 	closing  bool
+	sealUpTo uint64    // number of the segment up to which all are to be sealed
+	applied  uint64    // number of the last segment that Pebble has
 	work     sync.Cond // something was gathered, or it is over
 	news     sync.Cond // told or failure changed
 
 	written   chan step      // from the committer to the teller, in order
 	sealed    chan *memtable // from the teller to the applier
+	stuck     chan error     // from the applier to the committer while the store is being closed
 	wantSlot  chan struct{}  // to the grower
-	broken    atomic.Bool    // Pebble cannot go on, not even to be closed
-	stop      chan struct{}  // closed when the store has failed or is being closed
+	wantSync  chan struct{}  // to the syncer
+	grown     chan struct{}  // to the watcher: the disk has less room
+	ballast   *ballast
+	backups   sync.Mutex    // one at a time
+	synced    atomic.Uint64 // number of the last batch that is durable
+	broken    atomic.Bool   // Pebble cannot go on, not even to be closed
+	stop      chan struct{} // closed when the store has failed or is being closed
 	stopOnce  sync.Once
 	goroutine sync.WaitGroup
 }
 
 // chunk is batches that become one frame.
 type chunk struct {
-	ops  []byte
-	last uint64 // number of the last batch in it
+	ops   []byte
+	count int    // of operations
+	last  uint64 // number of the last batch in it
+	seal  bool   // nothing, but the segment is to be sealed
 }
 
 // Open opens the store in a folder, and creates it if there is none. When it returns, everything that was ever told is
@@ -51,7 +62,10 @@ func Open(dir string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, lock: l, stop: make(chan struct{}), wantSlot: make(chan struct{}, 1)}
+	s := &Store{
+		cfg: cfg, lock: l, stop: make(chan struct{}), stuck: make(chan error, 1),
+		wantSlot: make(chan struct{}, 1), wantSync: make(chan struct{}, 1), grown: make(chan struct{}, 1),
+	}
 	s.work.L, s.news.L = &s.mu, &s.mu
 	if err := s.open(dir); err != nil {
 		if s.state != nil {
@@ -64,6 +78,10 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s.goroutine.Go(s.tell)
 	s.goroutine.Go(s.applyAll)
 	s.goroutine.Go(s.grow)
+	s.goroutine.Go(s.watch)
+	if cfg.Async {
+		s.goroutine.Go(s.syncLater)
+	}
 	return s, nil
 }
 
@@ -78,10 +96,15 @@ func (s *Store) open(dir string) error {
 		return err
 	}
 	var applied uint64
-	if s.state, applied, err = openState(fs, root, id, &s.cfg, s.broke); err != nil {
+	s.ballast = &ballast{FS: fs, dir: root, size: min(mostBallast, s.cfg.Reserve/16), log: s.cfg.Log.Warn}
+	if s.ballast.kept, err = exists(fs, s.ballast.path()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if s.state, applied, err = openState(s.ballast, root, id, &s.cfg, s.broke); err != nil {
 		return err
 	}
-	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments}
+	s.journal = &journal{fs: fs, dir: fs.PathJoin(root, journalName), id: id, size: size, max: s.cfg.Segments, async: s.cfg.Async}
+	s.journal.reading.tell = s.cfg.Progress
 	return s.recover(applied)
 }
 
@@ -135,11 +158,15 @@ func (s *Store) resume(f *found, m *memtable) error {
 		next.file.Close()
 		return fmt.Errorf("store: sealing segment %d: %w", f.number, err)
 	}
-	j.current = next
+	j.current.Store(next)
+	s.applied = f.number - 1
 	s.memtables = []*memtable{m, {segment: next.number, slot: next.slot}}
 	s.sealed <- m
 	return nil
 }
+
+// blockBytes is the size of the pieces of memory that operations are gathered in, and kept until they are in a table.
+const blockBytes = 1 << 20
 
 // Append takes a batch and gives it the next number, counted from 1 since the store was opened. The batch may be used
 // again at once. It is durable when its number has been told; if Append returns an error, it never will be.
@@ -165,12 +192,17 @@ func (s *Store) Append(b *Batch) (uint64, error) {
 	s.appended++
 	s.pending += size
 	last := len(s.gathered) - 1
-	if last < 0 || len(s.gathered[last].ops)+len(b.ops) > min(most, s.cfg.FrameBytes) {
-		s.gathered = append(s.gathered, chunk{})
+	if free := cap(s.block) - len(s.block); last < 0 || free < len(b.ops) || len(s.gathered[last].ops)+len(b.ops) > min(most, s.cfg.FrameBytes) {
+		if free < len(b.ops) {
+			s.block = make([]byte, 0, max(blockBytes, len(b.ops)))
+		}
+		s.gathered = append(s.gathered, chunk{ops: s.block[len(s.block):]})
 		last++
 	}
 	c := &s.gathered[last]
 	c.ops = append(c.ops, b.ops...)
+	s.block = s.block[:len(s.block)+len(b.ops)]
+	c.count += b.count
 	c.last = s.appended
 	if last == 0 {
 		s.work.Signal()
@@ -194,8 +226,9 @@ func (s *Store) Wait(n uint64) error {
 	return nil
 }
 
-// Close makes durable what was appended, and lets go of the folder. The error says what was not. No other method may be
-// called meanwhile but Append and Wait, and none afterwards.
+// Close makes durable what was appended, and lets go of the folder. If that needs more segments than are free, and those
+// that are full cannot become tables, it does not wait until they can: the error is ErrFailed and says why. No other method
+// may be called meanwhile but Append, Wait and Backup, and none afterwards.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closing {
@@ -204,13 +237,21 @@ func (s *Store) Close() error {
 	}
 	s.closing = true
 	s.work.Signal()
+	s.news.Broadcast()
 	s.mu.Unlock()
 	s.goroutine.Wait()
+	s.backups.Lock()
+	defer s.backups.Unlock()
+	if s.failure == nil {
+		if err := s.sync(); err != nil {
+			s.fail(err)
+		}
+	}
 	err := s.failure
 	if !s.broken.Load() {
 		err = errors.Join(err, s.state.db.Close())
 	}
-	s.journal.current.file.Close()
+	s.journal.current.Load().file.Close()
 	return errors.Join(err, s.lock.Close())
 }
 

@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 	if writeUntilKilled() || writeUntilFatal() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction( // Pebble leaves it behind when it cannot be opened
+		"github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
 }
 
 // TestReopen writes more than all segments hold, and finds it after each of several restarts.
@@ -67,7 +68,7 @@ func TestTold(t *testing.T) {
 			for i := range each {
 				key := fmt.Appendf(nil, "%d/%d", w, i)
 				b.Reset()
-				b.Put(store.Runs, key, key)
+				b.Put(runs, key, key)
 				n, err := s.Append(&b)
 				if err == nil {
 					err = s.Wait(n)
@@ -76,7 +77,7 @@ func TestTold(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if value, ok, err := s.Get(store.Runs, key); err != nil || !ok || string(value) != string(key) {
+				if value, ok, err := s.Get(runs, key); err != nil || !ok || string(value) != string(key) {
 					t.Errorf("%s: %q %v %v", key, value, ok, err)
 				}
 			}
@@ -102,8 +103,8 @@ func TestScanRange(t *testing.T) {
 	var last uint64
 	for i := range 3000 {
 		b.Reset()
-		b.Put(store.Due, fmt.Appendf(nil, "%05d", i), make([]byte, 20))
-		b.Put(store.Keys, fmt.Appendf(nil, "%05d", i), nil)
+		b.Put(due, fmt.Appendf(nil, "%05d", i), make([]byte, 20))
+		b.Put(hashes, fmt.Appendf(nil, "%05d", i), nil)
 		var err error
 		if last, err = s.Append(&b); err != nil {
 			t.Fatal(err)
@@ -133,7 +134,7 @@ func TestScanRange(t *testing.T) {
 		if c.to != "" {
 			to = []byte(c.to)
 		}
-		err := c.scan(store.Due, []byte(c.from), to, func(key, _ []byte) bool {
+		err := c.scan(due, []byte(c.from), to, func(key, _ []byte) bool {
 			got = append(got, string(key))
 			return len(got) < 3
 		})
@@ -158,10 +159,10 @@ func TestRefused(t *testing.T) {
 		_, err := s.Append(&b)
 		return err
 	}
-	if err := put(store.Runs, store.MaxKey+1, 1); !errors.Is(err, store.ErrTooLarge) {
+	if err := put(runs, store.MaxKey+1, 1); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("a long key: %v", err)
 	}
-	if err := put(store.Runs, 1, cfg.SegmentBytes); !errors.Is(err, store.ErrTooLarge) {
+	if err := put(runs, 1, cfg.SegmentBytes); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("a long value: %v", err)
 	}
 	for _, table := range []store.Table{'w', 0, 'A', '{'} {
@@ -172,16 +173,16 @@ func TestRefused(t *testing.T) {
 	if _, err := store.Open(dir, small(fs)); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
-	if err := put(store.Runs, 1, 70); err != nil {
+	if err := put(runs, 1, 70); err != nil {
 		t.Fatal(err)
 	}
 	<-blocked // it is being told; what comes now waits behind it
 	for range 3 {
-		if err := put(store.Runs, 1, 70); err != nil && !errors.Is(err, store.ErrFull) {
+		if err := put(runs, 1, 70); err != nil && !errors.Is(err, store.ErrFull) {
 			t.Fatal(err)
 		}
 	}
-	if err := put(store.Runs, 1, 70); !errors.Is(err, store.ErrFull) {
+	if err := put(runs, 1, 70); !errors.Is(err, store.ErrFull) {
 		t.Errorf("over MaxPending: %v", err)
 	}
 	close(block)
@@ -189,7 +190,7 @@ func TestRefused(t *testing.T) {
 		t.Error("waited for a batch that was never appended")
 	}
 	closeStore(t, s)
-	if err := put(store.Runs, 1, 1); !errors.Is(err, store.ErrClosed) {
+	if err := put(runs, 1, 1); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	if err := s.Close(); !errors.Is(err, store.ErrClosed) {
@@ -205,6 +206,8 @@ func TestConfigRefused(t *testing.T) {
 		"frames of":      func(c *store.Config) { c.FrameBytes = 0 },
 		"0 bytes may be": func(c *store.Config) { c.MaxPending = 0 },
 		"a cache of -1":  func(c *store.Config) { c.CacheBytes = -1 },
+		`table "w"`:      func(c *store.Config) { c.Filtered = "kw" },
+		`table "K"`:      func(c *store.Config) { c.Filtered = "K" },
 	} {
 		cfg := small(vfs.NewMem())
 		change(&cfg)

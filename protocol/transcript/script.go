@@ -77,7 +77,7 @@ func (r *replay) line(line string) error {
 		}
 		return r.match(text, got)
 	case "=":
-		return p.field(text)
+		return p.field(r.fill(text))
 	case "?":
 		return p.quiet()
 	case "!":

@@ -1,0 +1,59 @@
+package document
+
+import (
+	"fmt"
+	"strconv"
+
+	"workman/dispatch"
+)
+
+// AppendWhy appends why a run is where it is: {"id","task","state","reason","detail"} and, where they say something, "due",
+// "since", "ahead" (at least so many, if "at_least" is true) and "workers". Decide by reason; detail is for people.
+func AppendWhy(dst []byte, w *dispatch.Why) []byte {
+	dst = AppendShort(dst, &w.View)
+	dst = append(append(dst[:len(dst)-1], `,"reason":"`...), w.Code.String()...)
+	dst = AppendText(append(dst, `","detail":`...), whyText(w))
+	switch w.Code {
+	case dispatch.WhyScheduled, dispatch.WhyRetrying:
+		dst = appendTime(dst, `,"due":`, w.Due)
+	case dispatch.WhyRunning, dispatch.WhyStopping:
+		dst = appendTime(dst, `,"since":`, w.Since)
+	case dispatch.WhyNobody, dispatch.WhyBusy, dispatch.WhyNext:
+		dst = strconv.AppendInt(append(dst, `,"ahead":`...), int64(w.Ahead), 10)
+		if w.AtLeast {
+			dst = append(dst, `,"at_least":true`...)
+		}
+		dst = strconv.AppendInt(append(dst, `,"workers":`...), int64(w.Workers), 10)
+	}
+	return append(dst, '}')
+}
+
+// whyText says it in a sentence.
+func whyText(w *dispatch.Why) string {
+	switch w.Code {
+	case dispatch.WhyFinished:
+		return "it is " + w.State.String() + ": nothing more happens to it"
+	case dispatch.WhyScheduled:
+		return "its time has not come"
+	case dispatch.WhyRetrying:
+		return "an attempt failed, and the time of the next has not come; POST /runs/{id}/retry tries it at once"
+	case dispatch.WhyNobody:
+		return "no worker that is connected has registered its task"
+	case dispatch.WhyBusy:
+		return fmt.Sprintf("each of the %d workers that registered its task has as many as it asked for; %s", w.Workers, aheadText(w))
+	case dispatch.WhyNext:
+		return "a worker is ready for a task like it; " + aheadText(w)
+	case dispatch.WhyRunning:
+		return "a worker has it"
+	case dispatch.WhyStopping:
+		return "a worker has it, and was asked to stop"
+	}
+	return "nothing is known of it"
+}
+
+func aheadText(w *dispatch.Why) string {
+	if w.AtLeast {
+		return fmt.Sprintf("at least %d come before it", w.Ahead)
+	}
+	return fmt.Sprintf("%d come before it", w.Ahead)
+}

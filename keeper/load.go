@@ -1,0 +1,124 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"workman/dispatch"
+	"workman/store"
+)
+
+// errLoads says that the dispatcher did not keep to its bound.
+var errLoads = errors.New("as many questions to the store wait as may; the dispatcher should ask fewer, and that is a bug")
+
+// ask has a reader answer a question. It is called by whoever holds the dispatcher.
+func (k *Keeper) ask(l dispatch.Load) {
+	l.From, l.To = bytes.Clone(l.From), bytes.Clone(l.To)
+	select {
+	case k.loads <- l:
+	default:
+		k.loaded(answer{n: l.N, how: dispatch.LoadFailed})
+		k.cfg.Log.Error("cannot look up what the dispatcher asks for", "question", l.N, "error", errLoads)
+	}
+}
+
+// read answers questions until the keeper is closed.
+func (k *Keeper) read() {
+	for {
+		select {
+		case <-k.stop:
+			return
+		case l := <-k.loads:
+			rows, how, err := k.load(&l)
+			if err != nil {
+				rows, how = nil, dispatch.LoadFailed
+				k.cfg.Log.Error("cannot look up what the dispatcher asks for", "question", l.N, "error", err)
+			}
+			k.loaded(answer{n: l.N, how: how, rows: rows})
+		}
+	}
+}
+
+// load looks up the rows of an answer.
+func (k *Keeper) load(l *dispatch.Load) (rows []byte, how uint32, err error) {
+	if l.Table == 0 {
+		rows, err = k.row(nil, nil, nil, l.ID, l.Also)
+		return rows, dispatch.LoadWhole, err
+	}
+	if isOneKey(l) {
+		return k.loadKey(l)
+	}
+	how, n := dispatch.LoadWhole, 0
+	var failed error
+	err = k.store.Scan(store.Table(l.Table), l.From, l.To, func(key, value []byte) bool {
+		if n >= l.Limit || l.Bytes > 0 && len(rows) >= l.Bytes {
+			how = dispatch.LoadPart
+			return false
+		}
+		n++
+		run := dispatch.ID{}
+		if l.Also != "" {
+			if run, failed = runOf(l.Table, key, value); failed != nil {
+				return false
+			}
+		}
+		rows, failed = k.row(rows, key, value, run, l.Also)
+		return failed == nil
+	})
+	return rows, how, errors.Join(failed, err)
+}
+
+// isOneKey tells whether what is scanned can be but one key: looking that up costs a hundredth of a scan.
+func isOneKey(l *dispatch.Load) bool {
+	last := len(l.From)
+	return len(l.To) == last+1 && l.To[last] == 0 && bytes.HasPrefix(l.To, l.From)
+}
+
+// loadKey is load for one key.
+func (k *Keeper) loadKey(l *dispatch.Load) (rows []byte, how uint32, err error) {
+	value, ok, err := k.store.Get(store.Table(l.Table), l.From)
+	if err != nil || !ok {
+		return nil, dispatch.LoadWhole, err
+	}
+	run, err := runOf(l.Table, l.From, value)
+	if err == nil {
+		rows, err = k.row(nil, l.From, value, run, l.Also)
+	}
+	return rows, dispatch.LoadWhole, err
+}
+
+// row appends a row, with the run's value in each of the tables also.
+func (k *Keeper) row(rows, key, value []byte, run dispatch.ID, also string) ([]byte, error) {
+	values := make([][]byte, len(also))
+	for i := range also {
+		v, ok, err := k.store.Get(store.Table(also[i]), run[:])
+		if err != nil {
+			return rows, fmt.Errorf("look up run %s: %w", run, err)
+		}
+		if values[i] = v; ok && v == nil {
+			values[i] = []byte{}
+		}
+	}
+	return dispatch.AppendRow(rows, key, value, values), nil
+}
+
+// runOf is the run that a row is about.
+func runOf(table byte, key, value []byte) (run dispatch.ID, err error) {
+	from := key
+	switch table {
+	case dispatch.TableQueue, dispatch.TableKeys:
+		from = value
+	case dispatch.TableDue:
+		_, run, _, ok := dispatch.ParseDueKey(key)
+		if !ok {
+			return run, fmt.Errorf("%w: a key of table %q of %d bytes", dispatch.ErrStored, table, len(key))
+		}
+		return run, nil
+	}
+	if len(from) < len(run) {
+		return run, fmt.Errorf("%w: a row of table %q whose run has %d bytes", dispatch.ErrStored, table, len(from))
+	}
+	copy(run[:], from[len(from)-len(run):])
+	return run, nil
+}

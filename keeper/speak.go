@@ -1,0 +1,230 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"workman/dispatch"
+)
+
+// Bounds of what is said to the dispatcher at once.
+const (
+	mostSaid  = 256     // events of a kind
+	mostBytes = 4 << 20 // after which no further answer is added
+)
+
+// never is a number that no batch has.
+const never = math.MaxUint64
+
+// answer is what was found for one of the dispatcher's questions.
+type answer struct {
+	n    uint64
+	how  uint32
+	rows []byte
+}
+
+// news is what the dispatcher is to be told, from whichever goroutine. Numbers are the store's. Of what is durable only the
+// last counts; answers are as many as questions are open.
+type news struct {
+	mu      sync.Mutex
+	poke    chan struct{} // there is some
+	changed sync.Cond     // said or over has
+	durable uint64        // the last batch that is
+	said    uint64        // and the last one that the dispatcher knows of
+	last    uint64        // no batch behind it ever will be durable; never: none is lost
+	over    bool          // the dispatcher knows that too, or nobody speaks any more
+	low     bool          // the disk is nearly full
+	saidLow bool
+	answers []answer
+}
+
+// tell changes the news, and wakes who speaks.
+func (k *Keeper) tell(change func(n *news)) {
+	k.news.mu.Lock()
+	change(&k.news)
+	k.news.mu.Unlock()
+	select {
+	case k.news.poke <- struct{}{}:
+	default: // it will look
+	}
+}
+
+// told is the store's Config.Told.
+func (k *Keeper) told(n uint64, err error) {
+	if err != nil {
+		k.lost(n, err)
+	}
+	k.made.forget(n)
+	k.tell(func(news *news) { news.durable = n })
+}
+
+// lost says that no batch behind last will ever be durable.
+func (k *Keeper) lost(last uint64, err error) {
+	k.over.Store(true)
+	k.cfg.Log.Error("nothing more is stored: look after the disk, and start the server again", "error", err)
+	k.tell(func(n *news) { n.last = min(n.last, last) })
+}
+
+// space is the store's Config.Space: whether the disk is nearly full. The dispatcher takes only what finishes runs then. free
+// is in bytes.
+func (k *Keeper) space(low bool, free uint64) {
+	k.cfg.Log.Warn("the room on the disk has changed", "nearly full", low, "free bytes", free)
+	k.tell(func(n *news) { n.low = low })
+}
+
+func (k *Keeper) loaded(a answer) {
+	k.tell(func(n *news) { n.answers = append(n.answers, a) })
+}
+
+// quietSeconds is after how many seconds without news the store is said not to work any more.
+const quietSeconds = 10
+
+// speak tells the dispatcher the news until the keeper is closed.
+func (k *Keeper) speak(to Submitter) {
+	defer k.silence()
+	var in dispatch.Input
+	var look <-chan time.Time // while the store works
+	var worked, quiet int
+	for {
+		for to.Help() {
+			continue
+		}
+		in.Events, in.Base = in.Events[:0], in.Base[:0]
+		select {
+		case <-k.stop:
+			return
+		case <-k.news.poke:
+		case run := <-k.called:
+			addCalled(&in, run)
+		case <-look:
+			if quiet++; worked > 0 {
+				worked, quiet = 0, 0
+			}
+			if quiet >= quietSeconds {
+				look = nil
+				k.cfg.Working(false)
+			}
+			continue
+		}
+		if worked++; look == nil {
+			look, worked, quiet = time.Tick(time.Second), 1, 0
+			k.cfg.Working(true)
+		}
+		k.addCalled(&in)
+		said, over := k.gather(&in)
+		if len(in.Events) > 0 && !to.Submit(in, k.stop) {
+			return
+		}
+		k.heard(said, over)
+		if cap(in.Base) > mostBytes {
+			in.Base = nil
+		}
+	}
+}
+
+// addCalled adds the callbacks that are done.
+func (k *Keeper) addCalled(in *dispatch.Input) {
+	for len(in.Events) < mostSaid {
+		select {
+		case run := <-k.called:
+			addCalled(in, run)
+		default:
+			return
+		}
+	}
+}
+
+func addCalled(in *dispatch.Input, run [16]byte) {
+	ev := dispatch.Event{Kind: dispatch.CallbackDone}
+	*ev.Run() = add(in, run[:])
+	in.Events = append(in.Events, ev)
+}
+
+// add puts bytes where the events' spans may point.
+func add(in *dispatch.Input, b []byte) dispatch.Span {
+	s := dispatch.Span{Off: uint32(len(in.Base)), Len: uint32(len(b))}
+	in.Base = append(in.Base, b...)
+	return s
+}
+
+// gather makes events of the news, and says up to which batch, and whether of the end, they tell.
+func (k *Keeper) gather(in *dispatch.Input) (said uint64, over bool) {
+	n := &k.news
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.durable > max(n.said, k.base) {
+		in.Events = append(in.Events, dispatch.Event{Kind: dispatch.Committed, Seq: n.durable - k.base})
+	}
+	if n.durable >= n.last && !n.over {
+		over = true
+		in.Events = append(in.Events, dispatch.Event{Kind: dispatch.CommitFailed, Seq: max(n.last, k.base) - k.base})
+	}
+	if n.low != n.saidLow {
+		n.saidLow = n.low
+		low := dispatch.Event{Kind: dispatch.StoreLow}
+		if n.low {
+			low.Count = 1
+		}
+		in.Events = append(in.Events, low)
+	}
+	k.addAnswers(in)
+	return n.durable, over
+}
+
+// addAnswers adds what was found, as much as may be said at once. The rest comes next.
+func (k *Keeper) addAnswers(in *dispatch.Input) {
+	n := &k.news
+	taken := 0
+	for ; taken < len(n.answers) && taken < mostSaid && len(in.Base) < mostBytes; taken++ {
+		a := &n.answers[taken]
+		in.Events = append(in.Events, dispatch.Event{Kind: dispatch.Loaded, Seq: a.n, Count: a.how, Body: add(in, a.rows)})
+	}
+	left := copy(n.answers, n.answers[taken:])
+	clear(n.answers[left:])
+	if n.answers = n.answers[:left]; left > 0 {
+		select {
+		case n.poke <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// heard notes what the dispatcher knows now.
+func (k *Keeper) heard(said uint64, over bool) {
+	k.news.mu.Lock()
+	defer k.news.mu.Unlock()
+	k.news.said, k.news.over = said, k.news.over || over
+	k.news.changed.Broadcast()
+}
+
+// silence says that nobody speaks any more.
+func (k *Keeper) silence() { k.heard(k.news.said, true) }
+
+// ErrLost is returned when something that was kept will never be durable, or nobody is told any more whether it is.
+var ErrLost = errors.New("keeper: not all that was kept is known to be durable")
+
+// Flush returns when the dispatcher has been told that all that was kept before is durable. The error is ErrLost or ctx's.
+func (k *Keeper) Flush(ctx context.Context) error {
+	n, last := &k.news, k.base+k.kept.Load()
+	defer context.AfterFunc(ctx, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.changed.Broadcast()
+	})()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for n.said < last {
+		switch {
+		case n.over:
+			return ErrLost
+		case ctx.Err() != nil:
+			return fmt.Errorf("keeper: wait for the disk: %w", ctx.Err())
+		}
+		n.changed.Wait()
+	}
+	return nil
+}
