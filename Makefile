@@ -1,6 +1,6 @@
 # Each target is one check. `bash .ci/run` runs them all, as CI does.
 
-STEPS        ?= 1000000
+STEPS        ?= 400000
 SEED         ?= 1
 FUZZ_SECONDS ?= 60
 BENCH        ?= --scenario s1,s2 --relay --peers all --pin --seconds 1 --rounds 3 --gate bench/ratio.json
