@@ -112,7 +112,7 @@ const floodEnv = "WORKMAN_TEST_FLOOD"
 // where that is more.
 const (
 	fairTimes = 10
-	fairLimit = 50 * time.Millisecond
+	fairLimit = 25 * time.Millisecond
 )
 
 // TestFairShare: while one connection does what it can as fast as it can, another's tasks take a small multiple of the
