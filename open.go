@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"workman/callback"
@@ -20,17 +21,9 @@ import (
 // open opens the store and tells the dispatcher what is in it; then the server takes what it is asked. A signal meanwhile
 // ends the process at once: nothing has been accepted.
 func (s *service) open(signals <-chan os.Signal) error {
-	began, opened := time.Now(), make(chan struct{})
-	defer close(opened)
+	began, opened := time.Now(), s.endOn(signals)
+	defer opened()
 	s.said = began
-	go func() {
-		select {
-		case <-signals:
-			s.log.Info("ending while the store is being opened")
-			os.Exit(0)
-		case <-opened:
-		}
-	}()
 	dir, cfg := s.o.Data, s.keeping()
 	if s.o.Memory {
 		dir = "memory"
@@ -69,10 +62,29 @@ func (s *service) open(signals <-chan os.Signal) error {
 	})
 	debug.FreeOSMemory() // what the opening needed
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)
+	opened() // from here on a signal drains
 	s.tasks.Start()
 	s.tasks.Starting("")
 	s.log.Info("workman is ready", "folder", dir, "opened in", time.Since(began).Round(time.Millisecond), "rows", rows)
 	return nil
+}
+
+// endOn ends the process at the first signal, until the function it returns has returned.
+func (s *service) endOn(signals <-chan os.Signal) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-signals:
+			s.log.Info("ending while the store is being opened")
+			os.Exit(0)
+		case <-stopping:
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(stopping)
+		<-stopped
+	})
 }
 
 // progress says how far the opening is: to /readyz at once, and to the log now and then.

@@ -91,7 +91,8 @@ var (
 	worker   = dispatch.MakeConn(7, 2, 1)
 )
 
-// say submits an event of a connection.
+// say submits an event of a connection, and waits until it is taken: another goroutine may be the one that takes it, and the
+// clock is read only then.
 func (s *server) say(from dispatch.Conn, ev dispatch.Event, name, body string, terms *dispatch.Terms) {
 	in := dispatch.Input{From: from}
 	span := func(b []byte) dispatch.Span {
@@ -108,6 +109,19 @@ func (s *server) say(from dispatch.Conn, ev dispatch.Event, name, body string, t
 	for s.speaker.Help() {
 		continue
 	}
+	s.taken()
+}
+
+// taken waits until all that was said is taken: the question comes behind it.
+func (s *server) taken() dispatch.Stats {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	stats, err := s.tasks.Stats(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stats
 }
 
 // run asks for a run of a task.
@@ -126,11 +140,7 @@ func (s *server) settled() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for calm := 0; calm < 3; calm++ { // of what is loaded, or durable, comes more that is written
-		stats, err := s.tasks.Stats(ctx)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if stats.Loads > 0 {
+		if s.taken().Loads > 0 {
 			calm = -1
 		}
 		if err := s.keeper.Flush(ctx); err != nil {
