@@ -32,12 +32,13 @@ func TestMain(m *testing.M) {
 // server is a whole workman without its sockets: what producers and workers would say is submitted by the test, and pages
 // are asked for as net/http would.
 type server struct {
-	t       testing.TB
-	keeper  *keeper.Keeper
-	tasks   *reactor.Tasks
-	speaker *reactor.Submitter
-	pages   http.Handler
-	wall    atomic.Int64 // milliseconds of Unix time
+	t        testing.TB
+	keeper   *keeper.Keeper
+	combiner *dispatch.Combiner
+	tasks    *reactor.Tasks
+	speaker  *reactor.Submitter
+	pages    http.Handler
+	wall     atomic.Int64 // milliseconds of Unix time
 }
 
 const start = 1_800_000_000_000 // 2027-01-15T08:00:00Z
@@ -66,7 +67,8 @@ func serve(t testing.TB) *server {
 	if err := k.Restore(dispatcher, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.tasks = reactor.NewTasks(dispatch.NewCombiner(dispatcher, 64, clock), clock, func(what string, p any, stack string) {
+	s.combiner = dispatch.NewCombiner(dispatcher, 64, clock)
+	s.tasks = reactor.NewTasks(s.combiner, clock, func(what string, p any, stack string) {
 		t.Error(what, p, stack)
 	})
 	s.tasks.KeepWith(k)
@@ -91,8 +93,13 @@ var (
 	worker   = dispatch.MakeConn(7, 2, 1)
 )
 
-// say submits an event of a connection, and waits until it is taken: another goroutine may be the one that takes it, and the
-// clock is read only then.
+// pass lets milliseconds pass, for all that is said from now on: whoever has the dispatcher in hand has read the clock before.
+func (s *server) pass(ms int64) {
+	s.wall.Add(ms)
+	s.combiner.Exclusive(func(*dispatch.Dispatcher) {})
+}
+
+// say submits an event of a connection, and waits until it is taken: another goroutine may be the one that takes it.
 func (s *server) say(from dispatch.Conn, ev dispatch.Event, name, body string, terms *dispatch.Terms) {
 	in := dispatch.Input{From: from}
 	span := func(b []byte) dispatch.Span {
@@ -154,10 +161,10 @@ func (s *server) expire(n int, name string) {
 	s.t.Helper()
 	for range n {
 		s.run(name, func(t *dispatch.Terms) { t.Deadline = s.wall.Load() + 5 })
-		s.wall.Add(1)
+		s.pass(1)
 	}
 	s.settled()
-	s.wall.Add(100)
+	s.pass(100)
 	s.say(0, dispatch.Event{Kind: dispatch.Tick}, "", "", nil)
 	s.waitFor("the runs to expire", func() bool { return len(s.all("/runs?state=expired&task="+name)) >= n })
 }

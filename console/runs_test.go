@@ -26,11 +26,11 @@ func fill(t *testing.T) *server {
 				t.Key = []byte("once")
 			}
 		})
-		s.wall.Add(1)
+		s.pass(1)
 	}
 	for range 10 {
 		s.run("ship", nil)
-		s.wall.Add(1)
+		s.pass(1)
 	}
 	s.say(worker, dispatch.Event{Kind: dispatch.RegisterTask}, "ship", "", nil)
 	s.say(worker, dispatch.Event{Kind: dispatch.GetTask, Count: 3}, "", "", nil)
@@ -38,7 +38,7 @@ func fill(t *testing.T) *server {
 	for i := range 20 {
 		at := s.wall.Load() + 10_000_000 - int64(i)*1000
 		s.say(producer, dispatch.Event{Kind: dispatch.ScheduleTask, At: at}, "later", "1", &terms)
-		s.wall.Add(1)
+		s.pass(1)
 	}
 	s.settled()
 	return s
@@ -194,7 +194,7 @@ func TestRunningOfNames(t *testing.T) {
 	s := serve(t)
 	for i := range 20 {
 		s.run([]string{"mail", "ship", "pack"}[i%3], nil)
-		s.wall.Add(1)
+		s.pass(1)
 	}
 	for _, name := range []string{"mail", "ship", "pack"} {
 		s.say(worker, dispatch.Event{Kind: dispatch.RegisterTask}, name, "", nil)
@@ -226,7 +226,7 @@ func TestDue(t *testing.T) {
 	s.say(worker, dispatch.Event{Kind: dispatch.RegisterTask}, "later", "", nil)
 	s.say(worker, dispatch.Event{Kind: dispatch.GetTask, Count: 1}, "", "", nil)
 	s.settled()
-	s.wall.Add(10_000)
+	s.pass(10_000)
 	s.say(0, dispatch.Event{Kind: dispatch.Tick}, "", "", nil)
 	s.settled()
 	for query, want := range map[string]int{
@@ -272,7 +272,7 @@ func TestManyNames(t *testing.T) {
 	for i := range 1200 {
 		s.run(fmt.Sprintf("task-%04d", i), nil)
 		if i%100 == 0 {
-			s.wall.Add(1)
+			s.pass(1)
 		}
 	}
 	s.settled()
