@@ -20,6 +20,13 @@ const (
 	Explained              // Seq, Nonce, Body: a Why
 	Forgotten              // Seq
 	Cancel                 // Token: the worker that holds it, and said hello, may stop
+	Welcome                // Token: the session's name. Found: it goes on, with the hand-outs in Body, see NextToken. Answers SayHello
+	Late                   // Token: what the worker said of that task counts for nothing: it does not have it, or no longer
+	NoMoreTasks            // a worker that said hello is told that the server is ending
+	Hangup                 // another connection has gone on with its session: it is to be closed
+	Leased                 // Seq, Name, Body (options), Token, Nonce: a Ticket. One task of a lease; Found: more follow. Its Ticket has Secret and Deadline
+	NoLease                // Seq: there was nothing to do in the time that TakeLease was ready to wait
+	LeaseTaken             // Seq: what was said of a lease counts, and is stored if that was promised
 	Paused                 // a worker has been handed much at once and gets no more: answer Unblock when it is written
 )
 
@@ -46,6 +53,7 @@ const (
 	RunNotFailed          // it cannot be tried once more: it did not fail, and is not about to be tried anyway
 	RunNotFinished        // it cannot be forgotten: it is not finished
 	TooLarge              // more than can be stored of one run
+	StaleLease            // a lease that is over, or never was: its task is somebody else's by now, or done
 )
 
 // Effect is one thing to send. Its slices are good until the batch it stands in is delivered, no longer.

@@ -66,11 +66,18 @@ const (
 	ForgetRun      // Run, Seq: a finished one, before its time
 
 	// From workers.
-	RegisterTask // Name: can do this
+	RegisterTask // Name: can do this. Count: so many at once at most; 0 is as many as it asks for
 	GetTask      // Count: ready for so many more tasks
 	SendResult   // Token, Body; Count: done, and ready for so many more. An undefined result has the zero Span
 	SendError    // Token, Body, At; Count: an attempt failed. Body is its error as JSON. At: see Usually
-	SayHello     // it understands what workers of old do not
+	SayHello     // it understands what workers of old do not. Token: the session to go on with; zero is none
+	Extend       // Token, At: it needs the task for so many milliseconds more, from now
+	Progress     // Token, Body: how far it is, as JSON, at most MaxProgress bytes
+	HandBack     // Token: it has not begun the task, and gives it back. The zero Token: it wants no more; Count: and gives back all that it has
+
+	// From workers without a WebSocket, over HTTP. SendResult, SendError, Extend, Progress and HandBack are theirs too, with Seq,
+	// for an answer, and Nonce: the eight bytes of the ticket's Secret, which make up for the connection that they do not keep.
+	TakeLease // Body: names, each followed by a newline; Count: tasks at most; At: milliseconds to wait; Seq. Token.Secret: milliseconds that it lasts
 
 	// Of a connection, from its event loop.
 	Block   // it does not read what it is sent: hand it no more tasks

@@ -39,13 +39,14 @@ func (t *transcript) String() string {
 
 var kinds = []string{
 	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "ReadRun", "CancelRun", "RetryRun", "ExplainRun", "ForgetRun",
-	"RegisterTask", "GetTask", "SendResult", "SendError", "SayHello", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
+	"RegisterTask", "GetTask", "SendResult", "SendError", "SayHello", "Extend", "Progress", "HandBack", "TakeLease", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
 	"Committed", "CommitFailed", "Loaded", "StoreLow", "CallbackDone", "ListTaskInfo", "ListWorkerInfo", "ListRunStates",
 }
 
 var effects = []string{
 	"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused", "Failed", "Accepted", "Done", "Shown", "Changed",
-	"Explained", "Forgotten", "Cancel", "Paused",
+	"Explained", "Forgotten", "Cancel", "Welcome", "Late",
+	"NoMoreTasks", "Hangup", "Leased", "NoLease", "LeaseTaken", "Paused",
 }
 
 func showConn(c dispatch.Conn) string {

@@ -355,7 +355,8 @@ type Ticket struct {
 	Run         ID // zero for a call
 	Attempt     int
 	Fence       uint64
-	Deadline    int64 // wall clock: of the attempt or of the run, whichever is earlier; 0 is none
+	Deadline    int64  // wall clock: of the lease, the attempt or the run, whichever is the earliest; 0 is none
+	Secret      uint64 // of a lease: random, and part of its nonce; 0 otherwise
 	Traceparent []byte
 }
 
@@ -363,17 +364,19 @@ type Ticket struct {
 func (t *Ticket) Append(dst []byte) []byte {
 	dst = append(dst, t.Run[:]...)
 	dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(t.Attempt)), t.Fence)
-	return append(binary.AppendVarint(dst, t.Deadline), t.Traceparent...)
+	dst = binary.BigEndian.AppendUint64(binary.AppendVarint(dst, t.Deadline), t.Secret)
+	return append(dst, t.Traceparent...)
 }
 
 // DecodeTicket decodes it. It returns ErrStored.
 func DecodeTicket(b []byte) (t Ticket, err error) {
 	in := reader{b: b}
 	t.Run, t.Attempt, t.Fence, t.Deadline = in.id(), int(in.uvarint()), in.uvarint(), in.varint()
+	secret := in.take(8)
 	if in.bad {
 		return Ticket{}, ErrStored
 	}
-	t.Traceparent = in.b
+	t.Secret, t.Traceparent = binary.BigEndian.Uint64(secret), in.b
 	return t, nil
 }
 

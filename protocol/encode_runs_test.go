@@ -146,7 +146,7 @@ func TestOldProducers(t *testing.T) {
 // TestReasons: each reason has a status, a type and a text, and those that may be tried again say when.
 func TestReasons(t *testing.T) {
 	seen := map[string]bool{}
-	for r := dispatch.TooMany; r <= dispatch.TooLarge; r++ {
+	for r := dispatch.TooMany; r <= dispatch.StaleLease; r++ {
 		d := newDesk(t, "")
 		d.ask("POST /task/mail", "", "1")
 		protocol.Encode(&d.session, &dispatch.Effect{Kind: dispatch.Refused, Reason: r})
