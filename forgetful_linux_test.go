@@ -83,14 +83,16 @@ func (w *forgetful) mount() (err error) {
 	return err
 }
 
-// unmount waits until nobody has a file open any more.
+// unmount waits until nobody has a file open any more: the kernel closes those of a process that was killed in its own time.
 func (w *forgetful) unmount() (err error) {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
 	for range 1000 {
 		if err = w.server.Unmount(); err == nil {
 			w.server.Wait()
 			return nil
 		}
-		time.Sleep(5 * time.Millisecond) // the kernel closes the files of a process that was killed in its own time
+		<-again.C
 	}
 	return err
 }
