@@ -244,8 +244,7 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	d.names.all[t.name].leased--
 	d.stats.Leased--
 	if w.shares != nil || w.lease != nil {
-		d.givesShare(w, t.name)
-		d.eased = append(d.eased, w)
+		d.eases(w, t.name)
 	}
 }
 
