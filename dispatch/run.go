@@ -118,8 +118,9 @@ func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) 
 	if w.hello {
 		d.fences++
 		ticket.Fence = d.epoch | d.fences
-		d.scratch = ticket.Append(d.scratch[:0])
-		e.Nonce = d.lend(d.scratch)
+		first := len(d.shown)
+		d.shown = ticket.Append(d.shown)
+		e.Nonce = d.shown[first:len(d.shown):len(d.shown)]
 	}
 }
 
