@@ -166,7 +166,7 @@ func (m *Message) take(b []byte, start int, field Field, odd *oddities) (end int
 		return end, faultNone
 	}
 	if field >= firstMore {
-		m.more[bits.TrailingZeros32(uint32(field/firstMore))] = raw
+		m.more[bits.TrailingZeros64(uint64(field/firstMore))] = raw
 		return end, faultNone
 	}
 	if text == notText {
@@ -250,6 +250,14 @@ func actionOf(text []byte) Action {
 		return ActionHello
 	case "SendError":
 		return ActionSendError
+	case "Extend":
+		return ActionExtend
+	case "Progress":
+		return ActionProgress
+	case "Drain":
+		return ActionDrain
+	case "RunTasks":
+		return ActionRunTasks
 	}
 	return ActionUnknown
 }
