@@ -139,7 +139,27 @@ func (m *Message) Value(f Field) dispatch.Span {
 	if f < firstMore || m.Has&f == 0 {
 		return dispatch.Span{}
 	}
-	return m.more[bits.TrailingZeros64(uint64(f/firstMore))]
+	return *m.value(f)
+}
+
+func (m *Message) value(f Field) *dispatch.Span {
+	return &m.more[bits.TrailingZeros64(uint64(f/firstMore))]
+}
+
+// said is a value from "key" on, as JSON; nil if it is left out or null.
+func (m *Message) said(base []byte, f Field) []byte {
+	if raw := m.Value(f).Of(base); string(raw) != "null" {
+		return raw
+	}
+	return nil
+}
+
+// number reads a whole number from low to maxCredit; what is left out or null leaves n.
+func (m *Message) number(base []byte, f Field, low int, n *uint32) *refusal {
+	if raw := m.said(base, f); raw != nil {
+		return wholeNumber(f.String(), raw, low, maxCredit, n)
+	}
+	return nil
 }
 
 // NonceToken is the token that a worker's nonce spells; false if it is none.

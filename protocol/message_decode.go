@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"bytes"
-	"math/bits"
 )
 
 // The known keys with the quote and, where it fits, the colon after them, as load8 reads them.
@@ -166,7 +165,7 @@ func (m *Message) take(b []byte, start int, field Field, odd *oddities) (end int
 		return end, faultNone
 	}
 	if field >= firstMore {
-		m.more[bits.TrailingZeros64(uint64(field/firstMore))] = raw
+		*m.value(field) = raw
 		return end, faultNone
 	}
 	if text == notText {
