@@ -134,6 +134,9 @@ type Event struct {
 // Run is where the event names a run: an ID's 16 bytes. No event has it beside Name, so they share their place.
 func (e *Event) Run() *Span { return &e.Name }
 
+// ofLease tells whether a worker says this over HTTP: its Nonce has a secret then. Its Seq counts from 0, and tells nothing.
+func (e *Event) ofLease() bool { return e.Nonce != (Span{}) }
+
 // Append appends the token's text.
 func (t Token) Append(dst []byte) []byte {
 	var b [TokenLen]byte
