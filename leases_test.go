@@ -263,30 +263,30 @@ func TestDrainWaitsForSessions(t *testing.T) {
 func TestAwayIsCounted(t *testing.T) {
 	s := serve(t, nil)
 	a, w := askerOf(t, s.addr()), newHand(t, s.addr(), "work")
-	away := func(want int) {
+	away := func(lent, want int) {
 		t.Helper()
 		var got dispatch.Stats
-		waitFor(t, fmt.Sprintf("%d tasks to be away", want), func() bool {
+		waitFor(t, fmt.Sprintf("%d tasks to be lent, and %d to be away", lent, want), func() bool {
 			var err error
 			if got, err = s.tasks.Stats(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			return got.Away == want
+			return got.Lent == lent && got.Away == want
 		})
 	}
 	for i := range 4 {
 		a.submit("work", fmt.Sprint(i))
 	}
 	w.take()
-	away(0)
+	away(0, 0)
 	ks := a.lease(`{"tasks":["work"],"count":2}`)
-	away(2)
+	away(2, 0)
 	a.of(ks[0], 204, "result", "1")
-	away(1)
+	away(1, 0)
 	w.take()
 	w.lose()
-	away(3)
+	away(1, 2)
 	a.do(204, "DELETE", "/lease/"+ks[1].Nonce, "")
-	away(2)
-	away(0) // after the grace
+	away(0, 2)
+	away(0, 0) // after the grace
 }

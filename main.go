@@ -207,7 +207,7 @@ func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
 		if err != nil {
 			return last, err
 		}
-		if last = stats; stats.Away == 0 {
+		if last = stats; stats.Lent+stats.Away == 0 {
 			s.server.StopListening()
 		}
 		if stats.Queued+stats.Leased == 0 {

@@ -142,12 +142,12 @@ type Stats struct {
 	HandedOut, Requeued, BadResults   uint64 // hand-outs, those that came back unanswered, results that fitted none
 	Fired                             uint64 // runs whose time came
 	Queued, Leased, Waiting, Schedule int    // now: in a queue and in memory, with a worker, effects parked, waiting for a time and in memory
-	Away                              int    // of the leased, now: with a worker that has no connection, but may say what they came to all the same
 	Accepted, Succeeded, Died         uint64 // runs stored, and those that succeeded, and are dead
 	Failures                          uint64 // attempts that failed
 	Unread                            uint64 // stored runs that could not be understood
 	Stored                            int    // now: runs in a queue that are on the disk only
 	Loads                             int    // now: questions to the store that are not answered
+	Lent, Away                        int    // now: of those Leased, the ones lent over HTTP, and those of sessions without a connection: what they come to is said over new ones
 	Workers, Names                    int    // now: connections that registered or asked, names known
 	GivenUp                           uint64 // runs refused with WorkersLost
 	Bytes                             int64  // now: owned by queues, by capacity

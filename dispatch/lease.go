@@ -162,7 +162,7 @@ func (d *Dispatcher) noLease(now Now, w *worker, out *Batch) {
 // lendTask makes a hand-out one of a lease, and returns how many milliseconds that lasts.
 func (d *Dispatcher) lendTask(w *worker, ticket *Ticket, e *Effect) int64 {
 	d.waitsNoMore(w)
-	d.stats.Away++
+	d.stats.Lent++
 	e.Kind, e.To, e.Seq = Leased, w.lease.from, w.lease.seq
 	ticket.Secret = d.seats.at(w.seat).secret
 	return w.lease.lasts

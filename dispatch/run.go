@@ -243,12 +243,11 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
-	if w.conn.isPseudo() {
+	if w.lease == nil && w.conn.isPseudo() {
 		d.stats.Away--
 	}
 	if w.shares != nil || w.lease != nil {
-		d.givesShare(w, t.name)
-		d.eased = append(d.eased, w)
+		d.eases(w, t.name)
 	}
 }
 

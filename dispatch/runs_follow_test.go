@@ -38,7 +38,7 @@ func (k *kept) before(from dispatch.Conn, a *ask) *prior {
 	}
 	switch a.kind {
 	case dispatch.SendResult, dispatch.SendError:
-		if a.seq == 0 {
+		if !a.ofLease() {
 			p.credits = min(p.credits+int(a.count), k.cfg.WorkerCredit)
 		}
 		k.takeHand(k.handsOf(p, a), a.token, was)
@@ -73,7 +73,7 @@ func (a *ask) asWorker() bool {
 	case dispatch.RegisterTask, dispatch.GetTask:
 		return true
 	case dispatch.HandBack:
-		return a.token == dispatch.Token{} && a.seq == 0
+		return a.token == dispatch.Token{} && !a.ofLease()
 	case dispatch.SendResult, dispatch.SendError:
 		return a.count > 0
 	}
@@ -155,7 +155,7 @@ func (k *kept) check(from dispatch.Conn, a *ask, out *dispatch.Batch, was *prior
 	if f := k.expectLives(was); f != nil {
 		return f
 	}
-	if r := k.asked[requestKey(from, a.seq, a.nonce)]; r != nil && a.seq != 0 && was.mine {
+	if r := k.asked[a.key(from)]; r != nil && a.ofLease() && was.mine {
 		r.mine = true
 		if run := was.hand.run; run != nil {
 			r.needs = run.changed
@@ -175,6 +175,9 @@ func (k *kept) check(from dispatch.Conn, a *ask, out *dispatch.Batch, was *prior
 		if f := k.effect(e, was); f != nil {
 			return flawed(f.check, "%s: %s", f.what, showEffect(e))
 		}
+	}
+	if k.more != nil {
+		return flawed("answers", "another task of a lease does not follow")
 	}
 	if f := k.checkWords(a, was); f != nil {
 		return f
@@ -236,6 +239,9 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 // effect checks one, and follows it.
 func (k *kept) effect(e *dispatch.Effect, was *prior) *flaw {
 	p := k.peers[e.To]
+	if more := k.more; more != nil && (e.Kind != dispatch.Leased || k.asked[requestKey(e.To, e.Seq, nil)] != more) {
+		return flawed("answers", "something comes between the tasks of a lease")
+	}
 	switch e.Kind {
 	case dispatch.HandOut:
 		return k.handOut(p, e)

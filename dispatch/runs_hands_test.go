@@ -46,9 +46,17 @@ func (k *kept) holds(p *end) {
 	}
 }
 
+// lentNow is how many tasks are lent.
+func (k *kept) lentNow() (n int) {
+	for _, l := range k.lent {
+		n += len(l.held)
+	}
+	return n
+}
+
 // handsOf is in whose hand an event says that a task is: over HTTP, of which lease. It may be nobody.
 func (k *kept) handsOf(p *end, a *ask) *end {
-	if a.seq == 0 {
+	if !a.ofLease() {
 		return p
 	}
 	for _, l := range k.lent {
@@ -88,7 +96,7 @@ func (k *kept) backs(p *end, a *ask, was *prior) {
 	if p == nil {
 		return
 	}
-	every := a.token == dispatch.Token{} && a.seq == 0
+	every := a.token == dispatch.Token{} && !a.ofLease()
 	if every {
 		p.credits, was.mine = 0, true
 	}
@@ -139,6 +147,9 @@ func (k *kept) taken(p *end, h *hand, was *prior) *flaw {
 		}
 	} else {
 		deadline = h.call.until
+	}
+	if over {
+		k.met["grace or lease over"]++
 	}
 	late := deadline > 0 && deadline <= k.now.Wall
 	ticked := k.event.kind == dispatch.Tick && (lapsed || over || late)

@@ -66,7 +66,7 @@ func (k *kept) sayMore() *flaw {
 	if p == nil {
 		return nil
 	}
-	return k.do(p.conn, k.more(k.aToken(p)))
+	return k.do(p.conn, k.aboutHand(k.aToken(p)))
 }
 
 // aToken is of something in a worker's hand, as a rule.
@@ -80,7 +80,8 @@ func (k *kept) aToken(p *end) dispatch.Token {
 	return dispatch.Token{Slot: 1 + k.rng.Uint32N(20), Secret: k.rng.Uint64()}
 }
 
-func (k *kept) more(t dispatch.Token) ask {
+// aboutHand is Extend or Progress.
+func (k *kept) aboutHand(t dispatch.Token) ask {
 	if k.rng.IntN(2) == 0 {
 		return ask{kind: dispatch.Extend, token: t, at: k.rng.Int64N(1 << (8 + k.rng.IntN(8)))}
 	}
@@ -146,11 +147,28 @@ func (k *kept) ofLease() *flaw {
 	case 1:
 		a.kind, a.body = dispatch.HandBack, nil
 	case 2, 3:
-		a = k.more(l.token)
+		a = k.aboutHand(l.token)
 	}
 	a.count = 0
 	a.nonce = binary.BigEndian.AppendUint64(nil, l.secret)
 	return k.request(p, a)
+}
+
+// ofLease tells whether an event is said of a lease.
+func (a *ask) ofLease() bool {
+	switch a.kind {
+	case dispatch.SendResult, dispatch.SendError, dispatch.Extend, dispatch.Progress, dispatch.HandBack:
+		return a.nonce != nil
+	}
+	return false
+}
+
+// key is of the request that an event is.
+func (a *ask) key(from dispatch.Conn) string {
+	if a.ofLease() { // its secret is not sent back
+		return requestKey(from, a.seq, nil)
+	}
+	return requestKey(from, a.seq, a.nonce)
 }
 
 // hellos follows SayHello: the session that it names moves to the connection, if there is one and it is the first that this
@@ -222,6 +240,9 @@ func (k *kept) welcomed(p *end, e *dispatch.Effect, was *prior) *flaw {
 	case !on && p.session != e.Token && k.names[e.Token]:
 		return flawed("sessions", "a new session has an old name")
 	}
+	if e.Found {
+		k.met["resumed"]++
+	}
 	p.session, k.names[e.Token] = e.Token, true
 	was.from = nil // not twice
 	return nil
@@ -233,7 +254,7 @@ func (k *kept) checkWords(a *ask, was *prior) *flaw {
 	late := 0
 	switch a.kind {
 	case dispatch.SendResult, dispatch.SendError, dispatch.Extend, dispatch.Progress, dispatch.HandBack:
-		if a.seq == 0 && p != nil && p.hello && !was.mine {
+		if !a.ofLease() && p != nil && p.hello && !was.mine && a.token != (dispatch.Token{}) {
 			late = 1
 		}
 	case dispatch.SayHello:
@@ -288,8 +309,10 @@ func (k *kept) leased(e *dispatch.Effect) *flaw {
 		return flawed("answers", "the lease is said to end at %d: %v", t.Deadline, err)
 	}
 	if !e.Found {
-		r.done, l.credits = true, 0
+		r.done, l.credits, k.more = true, 0, nil
 		delete(k.asked, key)
+	} else {
+		k.more = r
 	}
 	return nil
 }

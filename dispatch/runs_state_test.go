@@ -13,7 +13,7 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 		what      string
 		got, want int
 	}{
-		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"on the timetable", s.Schedule, c.Scheduled},
+		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"lent", s.Lent, k.lentNow()}, {"on the timetable", s.Schedule, c.Scheduled},
 		{"tasks in no list", c.Odd, 0}, {"promises", c.Promises, c.PromisesOf}, {"runs known", c.Runs, c.RunsOf},
 	} {
 		if same.got != same.want {

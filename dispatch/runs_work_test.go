@@ -60,9 +60,6 @@ type request struct {
 }
 
 func requestKey(to dispatch.Conn, seq uint64, nonce []byte) string {
-	if seq != 0 { // over HTTP. What is said of a lease has its secret there
-		nonce = nil
-	}
 	return fmt.Sprintf("%d %d %s", to, seq, nonce)
 }
 
@@ -123,8 +120,8 @@ func (k *kept) request(p *end, a ask) *flaw {
 	case p == nil:
 		a.seq = uint64(k.counter)
 	case p.http:
-		p.seq++
 		a.seq = p.seq
+		p.seq++
 	default:
 		a.nonce = fmt.Appendf(nil, `"%d"`, k.counter)
 	}
@@ -145,7 +142,7 @@ func (k *kept) request(p *end, a ask) *flaw {
 			}
 		}
 	}
-	k.asked[requestKey(from, a.seq, a.nonce)] = r
+	k.asked[a.key(from)] = r
 	if a.kind == dispatch.RunTask && (a.terms == nil || !a.terms.Promise) {
 		k.calls[string(a.body)] = r
 		if a.terms != nil {
@@ -313,6 +310,9 @@ func (k *kept) lateAnswer() *flaw {
 		return nil
 	}
 	t := dispatch.Token{Slot: k.rng.Uint32N(20), Secret: k.rng.Uint64()}
+	if k.rng.IntN(6) == 0 {
+		t = dispatch.Token{} // what makes no sense comes so
+	}
 	if o := k.one(true); len(p.stale) > 0 && k.rng.IntN(3) > 0 {
 		t = p.stale[k.rng.IntN(len(p.stale))]
 	} else if o != p && len(o.held) > 0 {

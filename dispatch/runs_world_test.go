@@ -51,6 +51,7 @@ type kept struct {
 	noStamp   bool          // the store does not know what stamps were given out
 	event     *ask          // of the step
 	eventFrom dispatch.Conn // and whose
+	more      *request      // the lease of which another task must follow
 	drains    bool          // it is the first that ends the server
 	loads     int           // asked in a row with no effect,
 	loadsAt   dispatch.Now  // and without time passing
@@ -159,7 +160,7 @@ func (k *kept) start() error {
 	}
 	k.asked, k.calls, k.peers = map[string]*request{}, map[string]*request{}, map[dispatch.Conn]*end{}
 	k.order, k.line, k.callback, k.copies, k.bases = nil, nil, nil, nil, nil
-	k.lost, k.lent = nil, nil
+	k.lost, k.lent, k.more = nil, nil, nil
 	k.draining, k.stopped, k.low, k.idle = false, false, false, 0
 	k.out = dispatch.Batch{}
 	k.wake, k.highest = k.now.Mono, k.now.Wall
