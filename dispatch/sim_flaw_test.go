@@ -18,12 +18,14 @@ var checkers = []string{
 	"fifo",     // first in, first out, by name
 	"gone",     // nothing for who has gone
 	"idle",     // nobody waits beside a worker that could serve
+	"limits",   // of a name no more at once than a worker takes
 	"memory",   // bytes held are counted
 	"names",    // nothing for who did not register the name
 	"oldest",   // of several names the one that waits longest
 	"refusals", // nothing is refused that should be accepted
 	"report",   // a report when it was asked for
-	"sleep",    // not called for nothing
+	"sessions", // a session goes on for who knows its name, with what it has in hand
+	"sleep",    // not called for nothing, and in time
 	"stats",    // the counts agree with the model's
 	"stored",   // calls leave nothing to the store
 	"stopped",  // nothing is handed out after Stop
