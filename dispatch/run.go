@@ -88,7 +88,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 	e.Name = n.text
 	e.Body = d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:]
 	if t.promise != 0 || w.hello {
-		d.begin(now, w, slot, t, e, out)
+		d.begin(now, w, slot, t, e)
 	}
 	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
@@ -96,7 +96,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 }
 
 // begin notes that an attempt begins, and tells a worker that understands it more of the task.
-func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect, out *Batch) {
+func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) {
 	ticket := Ticket{Attempt: int(t.losses) + 1}
 	lasts := int64(0)
 	if w.lease != nil {
@@ -118,9 +118,9 @@ func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect, 
 	if w.hello {
 		d.fences++
 		ticket.Fence = d.epoch | d.fences
-		start := len(out.lent)
-		out.lent = ticket.Append(out.lent)
-		e.Nonce = out.since(start)
+		first := len(d.shown)
+		d.shown = ticket.Append(d.shown)
+		e.Nonce = d.shown[first:len(d.shown):len(d.shown)]
 	}
 }
 
