@@ -246,6 +246,9 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
+	if w.lease == nil && w.conn.isPseudo() {
+		d.stats.Away--
+	}
 	if w.special {
 		d.eases(w, t.name)
 	}

@@ -87,6 +87,12 @@ func (c Conn) isPseudo() bool { return c.Loop() == pseudo }
 func (d *Dispatcher) move(w *worker, to Conn) {
 	d.leaveClass(w)
 	d.peer(w.conn).worker = nil
+	if w.conn.isPseudo() {
+		d.stats.Away -= w.leased
+	}
+	if to.isPseudo() {
+		d.stats.Away += w.leased
+	}
 	p := d.peer(to)
 	p.worker = w
 	w.conn, w.credit, w.blocked, w.burst = to, 0, p.blocked, 0

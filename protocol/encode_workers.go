@@ -6,22 +6,21 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/gobwas/ws"
-
 	"workman/dispatch"
 	"workman/document"
 )
 
-// handOutTicket hands a task to a worker that said Hello. It reports false, and sends nothing, if the ticket is none.
-func handOutTicket(s *Session, e *dispatch.Effect) bool {
-	t, err := dispatch.DecodeTicket(e.Nonce)
+// ticket is what a ticket says of a task, as members of an object that follow others; nothing if it is none.
+func (f *Framing) ticket(raw []byte) []byte {
+	t, err := dispatch.DecodeTicket(raw)
 	if err != nil {
-		return false
+		return nil
 	}
-	b := append(s.f.body[:0], s.f.opening.of(e.Name)...)
-	if len(e.Body) > 0 {
-		b = append(append(b, `,"options":`...), e.Body...)
-	}
+	f.body = appendTicket(f.body[:0], &t)
+	return f.body
+}
+
+func appendTicket(b []byte, t *dispatch.Ticket) []byte {
 	if t.Run != (dispatch.ID{}) {
 		b = append(t.Run.Append(append(b, `,"run":"`...)), '"')
 	}
@@ -33,18 +32,7 @@ func handOutTicket(s *Session, e *dispatch.Effect) bool {
 	if len(t.Traceparent) > 0 {
 		b = document.AppendText(append(b, `,"traceparent":`...), t.Traceparent)
 	}
-	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
-	s.Send(ws.OpText, b)
-	s.f.keep(b)
-	return true
-}
-
-// encodeCancel tells a worker that it may stop.
-func encodeCancel(s *Session, e *dispatch.Effect) {
-	b := append(s.f.body[:0], `{"event":"Cancel"`...)
-	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
-	s.Send(ws.OpText, b)
-	s.f.keep(b)
+	return b
 }
 
 // encodeFailed answers a call whose worker says that it failed.
