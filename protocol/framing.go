@@ -84,6 +84,9 @@ type Framing struct {
 
 	opening opening // of the last task handed out
 
+	bulks    map[dispatch.Conn]*gathering // of sessions, whose requests for many runs are not answered yet
+	lastBulk uint64
+
 	spare     [len(classes)][][]byte
 	exchanges []*exchange
 }
