@@ -22,6 +22,7 @@ type Config struct {
 	Rate   int           // requests a second; 0: 300
 	Settle time.Duration // how long all that was promised may take to finish after the load; 0: a minute
 	Flags  []string      // more flags for the server
+	Killed func() error  // called after each kill, before the server is started again; nil: nothing. A power cut may be acted there
 	// Progress is a terminal, which gets a bar while Run lasts; nil: none.
 	Progress io.Writer
 

@@ -73,7 +73,9 @@ func (s *server) prove(ctx context.Context, c Config) error {
 		return err
 	}
 	progress.phase("killed a last time, asking for every run")
-	s.kill()
+	if err := s.kill(); err != nil {
+		return err
+	}
 	if err := s.start(); err != nil {
 		return err
 	}
@@ -105,7 +107,9 @@ func (s *server) harm(ctx context.Context, c Config, progress *progress) error {
 		if fromReady {
 			plan.aim(ctx, s.book.Begun())
 		}
-		s.kill()
+		if err := s.kill(); err != nil {
+			return err
+		}
 		progress.killed()
 	}
 }

@@ -34,6 +34,7 @@ type server struct {
 	addr    string // host:port
 	book    *Book
 	fail    context.CancelCauseFunc // ends all of Run
+	after   func() error            // Config.Killed
 	process *os.Process
 	killed  *atomic.Bool  // by us
 	ended   chan struct{} // closed when the process has
@@ -51,7 +52,7 @@ func newServer(c Config, b *Book) (*server, error) {
 		return nil, fmt.Errorf("make a file for the server's log: %w", err)
 	}
 	args := append([]string{"--data", filepath.Join(c.Dir, "data"), "--host", "localhost", "--port", port}, c.Flags...)
-	return &server{binary: c.Binary, args: args, log: log, addr: "127.0.0.1:" + port, book: b}, nil
+	return &server{binary: c.Binary, args: args, log: log, addr: "127.0.0.1:" + port, book: b, after: c.Killed}, nil
 }
 
 // freePort finds one that nobody listens on, and that no client gets for its own end while the server is dead: systems
@@ -132,9 +133,13 @@ func (s *server) isReady(ctx context.Context) bool {
 }
 
 // kill kills the process with SIGKILL, having told the book, and waits for its end.
-func (s *server) kill() {
+func (s *server) kill() error {
 	s.book.Crash()
 	s.stop()
+	if s.after == nil {
+		return nil
+	}
+	return s.after()
 }
 
 // stop ends the process, if there is one.
