@@ -139,7 +139,7 @@ func (o *options) dispatch(budget *dispatch.Budget) dispatch.Config {
 	c.Budget = budget
 	c.Durable, c.KeepBytes = true, o.KeepBytes
 	if o.Memory {
-		c.MaxRun = 7 << 20 // what a store in memory takes at once
+		c.MaxRun, c.MaxBatch = 7<<20, 512<<10 // what a store in memory takes at once
 	}
 	c.MaxUnsafe = min(c.MaxUnsafe, max(memoryLimit()/16, 1<<20))
 	return c

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,6 +25,7 @@ type config struct {
 	Kept       int      `help:"Runs that are stored before the load in the scenario durable." placeholder:"N"`
 	Keys       int      `help:"Runs with a key each that are stored before the load in the scenario durable; workman alone." placeholder:"N"`
 	Keyed      float64  `help:"Share of the runs in the scenarios durable and life that have a key, 0 to 1; workman alone." placeholder:"X"`
+	Bulk       int      `help:"Producers of the scenario durable have so many runs unanswered, instead of 64, and it is measured once more with as many in each message, as bulk." placeholder:"N"`
 	DataDir    string   `help:"Where servers keep runs, each in a folder of its own that is removed afterwards. It must be on a disk." default:"." placeholder:"DIR"`
 	Sweep      string   `help:"Measure how the cost grows with something, instead of scenarios: ${sweeps}." placeholder:"AXIS"`
 	Addr       string   `help:"Drive the server that listens there, instead of building and starting one." placeholder:"HOST:PORT"`
@@ -76,6 +80,8 @@ func (c config) validate() error {
 		check(n >= 0 && n <= maxKept, "--%s is %d: give 0 to %d", name, n, maxKept)
 	}
 	check(c.Keyed >= 0 && c.Keyed <= 1, "--keyed is %g: give the share of runs with a key, 0 to 1", c.Keyed)
+	check(c.Bulk >= 0 && c.Bulk <= maxBulk, "--bulk is %d: give the runs of a message, 1 to %d", c.Bulk, maxBulk)
+	check(c.Bulk == 0 || c.Keyed == 0 && c.Keys == 0, "--bulk is for runs without keys: give it, or --keyed and --keys")
 	check(c.PID >= 0, "--pid is %d: give the server's process id", c.PID)
 	check(c.PID == 0 || c.Addr != "", "--pid %d is for a server that --addr names: give both or none", c.PID)
 	if c.Addr != "" {
@@ -114,6 +120,11 @@ func (c config) scenarios() ([]scenario, error) {
 		case lifeKind:
 			sc.Keyed, sc.Idle = c.Keyed, 0
 		}
+	}
+	if i := slices.IndexFunc(all, func(sc scenario) bool { return sc.Name == durableKind }); i >= 0 && c.Bulk > 0 {
+		all[i].Outstanding = c.Bulk
+		all[i].What = strings.Replace(all[i].What, "64 outstanding", strconv.Itoa(c.Bulk)+" outstanding", 1)
+		all = slices.Insert(all, i+1, bulkScenario(all[i], c.Bulk))
 	}
 	return all, err
 }

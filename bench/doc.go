@@ -12,6 +12,7 @@
 //	go run ./bench --scenario all                           and those that take long
 //	go run ./bench --scenario s2 --relay --pin              one, beside the limit
 //	go run ./bench --scenario s1,s2 --peers all --pin       beside other systems
+//	go run ./bench --scenario durable --bulk 1000           many runs in a message, beside one in each
 //	go run ./bench --scenario s2 --relay --gate bench/ratio.json
 //	go run ./bench --scenario ws64 --rate 20000             an open loop: no coordinated omission
 //	go run ./bench --scenario durable,life --peers redis-aof   runs that are kept on the disk

@@ -36,6 +36,9 @@ type workmanKeepers struct{}
 
 func (workmanKeepers) submitter(sc scenario, addr string, i int, p *promises, l *ledger, random *source) (socket, debtor, error) {
 	s, err := dial(addr, "/websocket")
+	if sc.Bulk {
+		return s, newBulkSubmitter(sc, i, p, l, random), err
+	}
 	return s, newRunSubmitter(sc, i, p, l, random), err
 }
 

@@ -65,6 +65,7 @@ Ratios (the median, worst and best of the pairs of rounds that ran one after the
   http/ws64       the same load from HTTP producers beside WebSocket's
   pipe/http       HTTP requests pipelined 16 deep beside one at a time
   names10/names1  tasks of ten names beside tasks of one; and so for a thousand
+  bulk/durable    runs asked for many in a message (--bulk) beside one in each, as many under way
   pending/empty, schedules/empty
                   the load on a server that holds them beside the same on an empty one`
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -50,6 +51,34 @@ func (k *relayRuns) finish(id, result string) {
 		run.result = result
 		close(run.done)
 	}
+}
+
+// promiseAll keeps the runs of a message, and acknowledges them in one.
+func (r *testRelay) promiseAll(c *relayConn, text []byte) {
+	var m struct {
+		Nonce   string
+		Options []struct{ A, B json.Number }
+	}
+	if err := json.Unmarshal(text, &m); err != nil || len(m.Options) == 0 {
+		panic(fmt.Sprintf("the producer sent %q: %v", text, err))
+	}
+	answer := `{"nonce":"` + m.Nonce + `","runs":[`
+	for i := range m.Options {
+		id := fmt.Sprintf("01234567-89ab-7def-8123-%012x", len(r.kept.runs)+1)
+		r.kept.add(id)
+		if r.fault == "refuse" && i > 0 {
+			answer += `{"type":"urn:workman:problem:store-full","status":503},`
+			continue
+		}
+		if r.fault != "forget" {
+			fmt.Fprintln(r.kept.file, id)
+		}
+		answer += `{"id":"` + id + `","task":"work","state":"pending"},`
+	}
+	if answer = strings.TrimSuffix(answer, ","); r.fault == "odd" {
+		answer += " "
+	}
+	r.send(c, 0x81, answer+"]}")
 }
 
 // promise keeps a run, acknowledges it and has it worked.

@@ -241,7 +241,12 @@ func (r *testRelay) forget(c *relayConn) {
 }
 
 func (r *testRelay) fromProducer(c *relayConn, text []byte) {
-	if action := between(text, `"action":"`); action != "RunTask" {
+	action := between(text, `"action":"`)
+	if action == "RunTasks" {
+		r.promiseAll(c, text)
+		return
+	}
+	if action != "RunTask" {
 		if string(text) != pingText {
 			panic(fmt.Sprintf("the producer sent %q", text))
 		}

@@ -30,6 +30,7 @@ type scenario struct {
 	Kept  int     `json:"kept,omitempty"`  // of the scenario durable: runs stored before the load
 	Keys  int     `json:"keys,omitempty"`  // likewise, each with a key
 	Keyed float64 `json:"keyed,omitempty"` // share of runs that have a key
+	Bulk  bool    `json:"bulk,omitempty"`  // all that a producer may have unanswered it asks for in one message; workman alone
 
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
@@ -133,6 +134,13 @@ func payloadScenario(name string, p payload) scenario {
 	return scenario{Name: name, Payload: p, Producers: 8, Outstanding: outstanding, Workers: 4, Credits: credits,
 		What: fmt.Sprintf("8 producers × %d outstanding, 4 workers × %d; options, and result, are %s of %d bytes",
 			outstanding, credits, map[string]string{textPayload: "one long string", jsonPayload: "dense JSON"}[p.Kind], p.Size)}
+}
+
+// bulkScenario is durable's load with so many runs in one message.
+func bulkScenario(durable scenario, n int) scenario {
+	durable.Name, durable.Bulk = "bulk", true
+	durable.What = fmt.Sprintf("durable's load in messages of %d runs each (RunTasks); other systems as in durable", n)
+	return durable
 }
 
 // namesScenario is s2's load with tasks of so many names, each of which every

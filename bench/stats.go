@@ -129,7 +129,7 @@ func find(results []result, scenario, system string) (result, bool) {
 // besides are scenarios that are compared to each other: the same load in two
 // ways.
 var besides = []struct{ scenario, to string }{{"http", "ws64"}, {"pipe", "http"}, {"names10", "names1"}, {"names1000", "names1"},
-	{"pending", "pending: empty"}, {"schedules", "schedules: empty"}}
+	{"pending", "pending: empty"}, {"schedules", "schedules: empty"}, {"bulk", "durable"}}
 
 // compare makes all ratios that the results allow: workman to each other
 // system in each scenario, and the pairs of besides.

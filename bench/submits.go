@@ -45,17 +45,7 @@ func (s *submits) fire(out []byte, now int64) []byte { return s.submit(out, now)
 // submit appends a run for each slot that is free, as far as there is room.
 func (s *submits) submit(out []byte, now int64) []byte {
 	for s.vacant > 0 && s.promises.room() {
-		i := int(s.free[s.head])
-		s.head = (s.head + 1) % len(s.free)
-		s.vacant--
-		one := &s.slots[i]
-		if !s.reuse {
-			one.turn++
-		}
-		one.nonce, one.sum, one.sent = makeNonce(s.id, i, one.turn), runDigits(s.id, s.issued), now
-		s.issued++
-		s.promises.issued.Add(1)
-		s.ledger.outstanding += s.owed
+		one := s.take(now)
 		r := &s.request
 		if s.share += s.promises.keyed; s.share >= 1 {
 			s.share--
@@ -64,6 +54,22 @@ func (s *submits) submit(out []byte, now int64) []byte {
 		out = r.append(out, one.nonce, one.sum, timeDigits(now))
 	}
 	return out
+}
+
+// take takes the slot that has been free for longest for the next run. One must be.
+func (s *submits) take(now int64) *slot {
+	i := int(s.free[s.head])
+	s.head = (s.head + 1) % len(s.free)
+	s.vacant--
+	one := &s.slots[i]
+	if !s.reuse {
+		one.turn++
+	}
+	one.nonce, one.sum, one.sent = makeNonce(s.id, i, one.turn), runDigits(s.id, s.issued), now
+	s.issued++
+	s.promises.issued.Add(1)
+	s.ledger.outstanding += s.owed
+	return one
 }
 
 // slotOf is the slot of the run that a nonce names, -1 if there is none.

@@ -11,7 +11,8 @@ import (
 type Sink interface {
 	// Begin is called once the dispatcher is held, before any Deliver of this run.
 	Begin()
-	// Deliver is called with what one input came to. Nothing of it may be kept.
+	// Deliver is called with what one input came to; more than once, if that is more than Config.MaxBatch for the store.
+	// Nothing of it may be kept.
 	Deliver(b *Batch)
 	// End is called before the dispatcher is let go. sleep is what Dispatcher.Sleep said.
 	End(sleep int64)
@@ -174,6 +175,10 @@ func (c *Combiner) step(now Now, cell *cell, sink Sink) {
 	}()
 	for i := range in.Events {
 		c.d.Step(now, in.From, &in.Events[i], in.Base, &c.batch)
+		if len(c.batch.Data) > c.d.cfg.MaxBatch {
+			sink.Deliver(&c.batch)
+			c.batch.Reset()
+		}
 	}
 	if !c.batch.empty() {
 		sink.Deliver(&c.batch)
@@ -192,8 +197,12 @@ type owned struct {
 
 var ownedPool = sync.Pool{New: func() any { return new(owned) }}
 
-// ownedKept is the largest buffer that goes back to the pool; larger ones are rare and left to the collector.
-const ownedKept = 128 << 10
+// ownedKept and eventsKept are the largest buffers, in bytes and in events, that go back to the pool; larger ones are rare and
+// left to the collector.
+const (
+	ownedKept  = 128 << 10
+	eventsKept = 4096
+)
 
 func own(in Input) *owned {
 	o := ownedPool.Get().(*owned)
@@ -205,7 +214,7 @@ func own(in Input) *owned {
 func (o *owned) input(from Conn) Input { return Input{From: from, Base: o.base, Events: o.events} }
 
 func (o *owned) free() {
-	if cap(o.base) <= ownedKept {
+	if cap(o.base) <= ownedKept && cap(o.events) <= eventsKept {
 		ownedPool.Put(o)
 	}
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Near      int   // runs that wait for their time in memory
 	MaxRun    int   // bytes of a run's options, and of its result
 	MaxUnsafe int64 // bytes that are not durable yet, and of what waits for that
+	MaxBatch  int   // bytes for the store with which a batch ends: an input that has more is several. With MaxRun it has to fit into a segment of the store
 	KeepBytes int64 // of finished runs that are kept
 	Usual     Policy
 	Policies  []TaskPolicy // of tasks by name; the first that fits counts
@@ -68,6 +69,7 @@ func DefaultConfig() Config {
 		Near:         65_536,
 		MaxUnsafe:    64 << 20,
 		MaxRun:       16 << 20,
+		MaxBatch:     12 << 20,
 		KeepBytes:    16 << 30,
 		Usual:        DefaultPolicy(),
 	}
@@ -86,7 +88,7 @@ func (c Config) validate() error {
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
 		{"Burst", int64(c.Burst)}, {"Leases", int64(c.Leases)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
-		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
+		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxBatch", int64(c.MaxBatch)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
 		if b.v < 1 {
 			return fmt.Errorf("%w: %s is %d, and must be at least 1", ErrConfig, b.name, b.v)

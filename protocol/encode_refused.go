@@ -35,6 +35,9 @@ var refusals = [...]struct {
 
 // encodeRefused tells who asked that it was refused, and why.
 func encodeRefused(s *Session, e *dispatch.Effect) {
+	if encodeMember(s, e) {
+		return
+	}
 	r := &refusals[e.Reason]
 	if s.Tag&tagEndpoint != 0 {
 		own, isNew := cutMark(e.Nonce)

@@ -53,14 +53,18 @@ func fail(s *Session, e *dispatch.Effect, status int, kind, detail string, more 
 	s.Respond(e.Seq, Answer{Status: status, Type: ProblemType, Extra: extra, Body: s.f.problem})
 }
 
+const unreadableDetail = "what is stored of this run cannot be read: it is damaged, or was written by a newer version"
+
 // unreadableRun is answered in place of what cannot be decoded.
 func unreadableRun(s *Session, e *dispatch.Effect) {
-	fail(s, e, http.StatusInternalServerError, ProblemStored,
-		"what is stored of this run cannot be read: it is damaged, or was written by a newer version", nil, "")
+	fail(s, e, http.StatusInternalServerError, ProblemStored, unreadableDetail, nil, "")
 }
 
 // encodeRun answers with a run.
 func encodeRun(s *Session, e *dispatch.Effect) {
+	if e.Kind == dispatch.Accepted && encodeMember(s, e) {
+		return
+	}
 	v, err := dispatch.DecodeView(e.Body)
 	if err == nil {
 		switch e.Kind {

@@ -1,5 +1,7 @@
 package protocol
 
+import "workman/dispatch"
+
 // Fits reports whether a session expects messages with the layout of this one.
 func Fits(f *Front, s *Session, message []byte) bool { return f.known.find(s, message) != nil }
 
@@ -30,4 +32,28 @@ func Note(async bool, wait int64, ifNoneMatch string, doc []byte) (applied strin
 	}
 	n = noteOf(n.append(nil))
 	return n.applied(false), n.knows(tagOf(doc))
+}
+
+// SplitLines and SplitArray find the options of many runs; or the type and the detail of what is wrong.
+func SplitLines(body []byte) (lines []string, kind, detail string) {
+	spans, bad := splitLines(body, nil)
+	if bad != nil {
+		return nil, bad.typ, bad.detail
+	}
+	return textsOf(body, spans), "", ""
+}
+
+func SplitArray(array []byte) (elements []string, kind string) {
+	spans, bad := splitArray(array, dispatch.Span{Len: uint32(len(array))}, nil)
+	if bad != nil {
+		return nil, bad.typ
+	}
+	return textsOf(array, spans), ""
+}
+
+func textsOf(b []byte, spans []dispatch.Span) (all []string) {
+	for _, at := range spans {
+		all = append(all, string(at.Of(b)))
+	}
+	return all
 }

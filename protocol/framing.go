@@ -93,6 +93,9 @@ type Framing struct {
 	early   []early
 	lease   leased
 
+	bulks    map[dispatch.Conn]*gathering // of sessions, whose requests for many runs are not answered yet
+	lastBulk uint64
+
 	spare     [len(classes)][][]byte
 	exchanges []*exchange
 }

@@ -44,7 +44,8 @@ type Front struct {
 	ended   []dispatch.Conn // sessions that ended meanwhile
 	scratch []byte          // base for HTTP requests and for terms: name, options and what else, one request after another
 	msg     Message
-	asked   asked // by the request that is being read
+	asked   asked           // by the request that is being read
+	bulk    []dispatch.Span // the options of the runs that it asks for, if it is for many
 	known   *templates
 }
 
@@ -76,9 +77,15 @@ func (f *Front) pass() {
 	f.submit(dispatch.Input{From: f.from, Base: f.base, Events: f.events})
 }
 
+// keptEvents is the most room for events that is kept.
+const keptEvents = 4096
+
 func (f *Front) passed() {
 	f.passing = false
 	f.events, f.base = f.events[:0], nil
+	if cap(f.events) > keptEvents {
+		f.events = nil
+	}
 	f.scratch = f.scratch[:0]
 	if cap(f.scratch) > 64<<10 {
 		f.scratch = nil

@@ -128,6 +128,10 @@ func (f *Front) runTask(s *Session, r *Request, name []byte) {
 	if !f.allowed(s, r, "POST, OPTIONS") {
 		return
 	}
+	if isBulk(r.Header.ContentType()) {
+		f.runLines(s, r, name)
+		return
+	}
 	f.request(s, r, dispatch.RunTask, name, 0)
 }
 

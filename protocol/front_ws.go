@@ -88,7 +88,7 @@ func (f *Front) valid(s *Session, base []byte, kind dispatch.Kind) *dispatch.Eve
 // today then.
 func (f *Front) isNew() bool {
 	switch f.msg.Action {
-	case ActionGetRun, ActionCancelRun, ActionRetryRun:
+	case ActionRunTasks, ActionGetRun, ActionCancelRun, ActionRetryRun:
 		return true
 	}
 	return f.msg.Has&anyTerm != 0
@@ -131,6 +131,8 @@ func (f *Front) producer(s *Session, base []byte) {
 			return
 		}
 		f.requestOf(s, base, dispatch.ScheduleTask, at)
+	case ActionRunTasks:
+		f.runTasksOf(s, base)
 	case ActionGetTasks:
 		f.valid(s, base, dispatch.ListTasks).Nonce = m.Nonce
 	case ActionUnscheduleTask:

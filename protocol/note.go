@@ -16,6 +16,8 @@ const (
 	markNew = 1
 	// Over HTTP: a note follows.
 	markNote = 2
+	// Of one run of a request for many, over either: which gathering it is of, and which of its runs it is, follow.
+	markBulk = 3
 )
 
 // cutMark takes the mark off a WebSocket's nonce.

@@ -152,6 +152,9 @@ func (s *Session) Held() int {
 	if s.x != nil {
 		n += s.x.held()
 	}
+	if len(s.f.bulks) > 0 {
+		n += s.f.gathered(s)
+	}
 	return n
 }
 
@@ -227,6 +230,7 @@ func (s *Session) settle() {
 	}
 	if (s.mode == modeDone || s.mode == modeClosing) && s.flags&(flagTold|flagEnded) == flagTold {
 		s.flags |= flagEnded
+		delete(s.f.bulks, s.ID)
 		s.f.svc.Ended(s)
 	}
 }
