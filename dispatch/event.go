@@ -8,7 +8,8 @@ import "encoding/binary"
 // The zero Conn is nobody.
 type Conn uint64
 
-// MakeConn builds an address. loop is below 256, slot below 1<<24; generations start at 1.
+// MakeConn builds an address. loop is below 255, which is where the dispatcher keeps workers that have no connection; slot is
+// below 1<<24; generations start at 1.
 func MakeConn(loop int, slot, generation uint32) Conn {
 	return Conn(uint64(loop)<<56 | uint64(slot&0xffffff)<<32 | uint64(generation))
 }
