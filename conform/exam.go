@@ -107,13 +107,13 @@ func (x *exam) examine(ctx context.Context, c check) finding {
 
 // missing says why a check cannot be made.
 func (x *exam) missing(c check) string {
+	if c.hello && len(x.names) > 0 && !x.saidHello() {
+		return "the worker says no Hello"
+	}
 	for _, need := range c.needs {
 		if r := x.results[need]; r == Failed || r == NotTried {
 			return fmt.Sprintf("it needs %q", need)
 		}
-	}
-	if c.hello && !x.saidHello() {
-		return "the worker says no Hello"
 	}
 	if c.task != "" && !x.does(c.task) {
 		return fmt.Sprintf("the worker does no task %q", c.task)

@@ -37,11 +37,14 @@ type conn struct {
 	asksFor  string // the session it would go on with
 	session  string // that it has
 	resumed  bool
+	wrong    int // messages that the judge has found wrong, and the server has not said so yet
 	ended    bool
 }
 
 // ready reports whether a task would be handed out on it.
-func (c *conn) ready() bool { return !c.ended && len(c.names) > 0 && c.asked > c.handed }
+func (c *conn) ready() bool {
+	return !c.ended && len(c.names) > 0 && c.asked > c.handed && c.hello == c.welcome
+}
 
 // hand is a task that was handed out.
 type hand struct {
@@ -136,6 +139,10 @@ func (j *judge) server(c *conn, e entry) {
 	case "Hello":
 		j.welcome(c, m)
 	case "Error":
+		if c.wrong > 0 {
+			c.wrong--
+			return
+		}
 		j.fault("messages", "the server said what is wrong with a message: %s", brief(m["error"]))
 	case "Late":
 		if h := j.hands[m.text("nonce")]; h != nil && h.late == 0 {
@@ -179,6 +186,7 @@ func (j *judge) worker(c *conn, e entry) {
 	name := m.text("action")
 	if concerns, wrong := shape(m, c.hello); wrong != "" && e.during != strange {
 		j.fault(concerns, "%s: %s", wrong, brief(e.text))
+		c.wrong++
 	}
 	switch name {
 	case "Hello":

@@ -76,7 +76,7 @@ var actions = map[string]action{
 	"Drain":    {hello: true, members: []member{{"nonce", false, true, wrongText}, {"return", false, true, wrongBool}}},
 }
 
-// maxProgress is how many bytes value and note of Progress may have together.
+// maxProgress is how many bytes value and note of Progress may have, as an object with the two.
 const maxProgress = 1024
 
 // shape says what is wrong with a message of a worker, and which check that concerns; nothing if it is as it should be.
@@ -106,10 +106,27 @@ func shape(m message, hello bool) (concerns, wrong string) {
 			}
 		}
 	}
-	if size := len(m["value"]) + len(m["note"]); name == "Progress" && size > maxProgress {
-		return "progress", fmt.Sprintf("value and note of Progress have %d bytes together, and %d is the most", size, maxProgress)
+	if name == "Progress" {
+		return "progress", wrongProgress(m)
 	}
 	return "", ""
+}
+
+// wrongProgress looks at value and note together. They count as an object with the two.
+func wrongProgress(m message) string {
+	size := len("{}")
+	for _, member := range []string{"value", "note"} {
+		if m[member] != nil {
+			size += len(member) + len(`"":,`) + len(m[member])
+		}
+	}
+	switch {
+	case size == len("{}"):
+		return "Progress has neither value nor note"
+	case size-1 > maxProgress:
+		return fmt.Sprintf("value and note of Progress have %d bytes together, and %d is the most", size-1, maxProgress)
+	}
+	return ""
 }
 
 func wrongText(raw json.RawMessage) string {

@@ -1,10 +1,6 @@
 package conform
 
-import (
-	"time"
-
-	"github.com/schollz/progressbar/v3"
-)
+import "github.com/schollz/progressbar/v3"
 
 // progress shows how far Run is. With no writer it shows nothing.
 type progress struct{ bar *progressbar.ProgressBar }
@@ -13,7 +9,7 @@ func newProgress(c Config) *progress {
 	p := &progress{}
 	if c.Progress != nil {
 		p.bar = progressbar.NewOptions(len(checks()), progressbar.OptionSetWriter(c.Progress), progressbar.OptionSetWidth(30),
-			progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionSetRenderBlankState(true),
+			progressbar.OptionSetRenderBlankState(true),
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false), progressbar.OptionSetDescription("starting"))
 	}
 	return p

@@ -1,0 +1,253 @@
+package conform_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"workman/conform"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 5 && os.Args[1] == "worker" {
+		beWorker(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
+	code := m.Run()
+	if scratch != "" {
+		if err := os.RemoveAll(scratch); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// scratch is the directory of the server that is built.
+var scratch string
+
+// server is built once. WORKMAN_BINARY names one to test with instead.
+var server = sync.OnceValues(func() (binary string, err error) {
+	if binary := os.Getenv("WORKMAN_BINARY"); binary != "" {
+		return binary, nil
+	}
+	if scratch, err = os.MkdirTemp("", "workman-conform-"); err != nil {
+		return "", err
+	}
+	binary = filepath.Join(scratch, "workman")
+	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// examine checks the test's own worker.
+func examine(t *testing.T, kind, flaw string, timeout time.Duration) conform.Report {
+	t.Helper()
+	binary, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := conform.Run(t.Context(), conform.Config{Binary: binary, Command: []string{self, "worker", kind, flaw, "{url}"}, Timeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// failures are the checks that failed.
+func failures(r conform.Report) (names []string) {
+	for _, l := range r.Checks {
+		if l.Result == conform.Failed {
+			names = append(names, l.Check)
+		}
+	}
+	return names
+}
+
+// TestRight: workers that keep to the protocol are found to.
+func TestRight(t *testing.T) {
+	for _, kind := range []string{"old", "hello"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := examine(t, kind, "", 10*time.Second)
+			for _, l := range r.Checks {
+				isOld := kind == "old" && l.Result == conform.NotTried
+				if l.Result != conform.OK && !isOld {
+					t.Errorf("%s: %s, %s", l.Check, l.Result, l.Seen)
+				}
+				if tried := l.Result != conform.NotTried; isOld && (tried || !strings.Contains(l.Seen, "Hello") && l.Check != "silence") {
+					t.Errorf("%s was not tried: %s", l.Check, l.Seen)
+				}
+			}
+			if !r.Good() || !strings.Contains(r.Table(), "the worker keeps to the protocol") {
+				t.Log("\n" + r.Table())
+				t.Error("a good worker is blamed")
+			}
+		})
+	}
+}
+
+// flaws are workers that do one thing wrong, and the check that is to notice it.
+var flaws = []struct{ kind, flaw, check string }{
+	{"old", "does not mask", "masks"},
+	{"old", "sends binary", "text"},
+	{"old", "asks before registering", "order"},
+	{"old", "answers with a wrong nonce", "nonce"},
+	{"old", "answers twice", "once"},
+	{"old", "never asks again", "asks again"},
+	{"old", "takes nothing for something", "left out"},
+	{"old", "mangles Unicode", "unicode"},
+	{"old", "mangles escapes", "escapes"},
+	{"old", "mangles numbers", "numbers"},
+	{"old", "cuts what is large", "large"},
+	{"old", "does not pong", "ping"},
+	{"old", "takes a fragment for a message", "fragments"},
+	{"old", "rejects unknown members", "unknown members"},
+	{"old", "dies on an unknown event", "unknown event"},
+	{"old", "does not reconnect", "returns"},
+	{"old", "does not register anew", "registers anew"},
+	{"old", "reconnects in a tight loop", "backs off"},
+	{"old", "does not end", "ends"},
+	{"old", "says what there is not", "messages"},
+	{"hello", "says Hello late", "hello"},
+	{"hello", "gives too much credit", "credits"},
+	{"hello", "asks for none", "credits"},
+	{"hello", "hides errors", "errors"},
+	{"hello", "always retries", "errors"},
+	{"hello", "does not extend", "extends"},
+	{"hello", "says no progress", "progress"},
+	{"hello", "says too much progress", "progress"},
+	{"hello", "ignores Cancel", "cancels"},
+	{"hello", "ignores Late", "late"},
+	{"hello", "forgets what it resumed", "resumes"},
+	{"hello", "resumes a made-up session", "resumes"},
+	{"hello", "drops all on Drain", "server drains"},
+}
+
+// TestFlaws: each flaw of a worker fails the check that is about it, and no other.
+func TestFlaws(t *testing.T) {
+	for _, f := range flaws {
+		t.Run(f.kind+", "+f.flaw, func(t *testing.T) {
+			t.Parallel()
+			r := examine(t, f.kind, f.flaw, 3*time.Second)
+			if got := failures(r); !slices.Equal(got, []string{f.check}) || r.Good() {
+				t.Errorf("%q failed, want %q\n%s", got, f.check, r.Table())
+			}
+			for _, l := range r.Checks {
+				if l.Result == conform.Failed && (l.Seen == "" || l.Expected == "" || l.Section == "" || len(l.Messages) == 0) {
+					t.Errorf("%s does not say all: %+v", l.Check, l)
+				}
+			}
+		})
+	}
+}
+
+// TestHint: what could be better is said, and is no failure.
+func TestHint(t *testing.T) {
+	t.Parallel()
+	r := examine(t, "hello", "does not resume", 5*time.Second)
+	i := slices.IndexFunc(r.Checks, func(l conform.Line) bool { return l.Check == "resumes" })
+	if !r.Good() || r.Checks[i].Result != conform.Hint {
+		t.Error("\n" + r.Table())
+	}
+}
+
+// TestJSON: the report for programs has what the table has.
+func TestJSON(t *testing.T) {
+	r := conform.Report{Worker: []string{"w"}, Took: time.Second, Checks: []conform.Line{{Check: "once", Result: conform.Failed, Seen: "twice"}}}
+	raw, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Good    bool
+		Seconds float64
+		Worker  []string
+		Checks  []conform.Line
+	}
+	if err := json.Unmarshal(raw, &got); err != nil || got.Good || got.Seconds != 1 || len(got.Checks) != 1 || got.Checks[0].Seen != "twice" {
+		t.Errorf("%s: %v", raw, err)
+	}
+}
+
+// TestRefusals: what cannot be checked is an error that says why.
+func TestRefusals(t *testing.T) {
+	for want, c := range map[string]conform.Config{
+		"there is no command": {Binary: "workman"},
+		"not found":           {Binary: "workman", Command: []string{"no-such-worker"}},
+		"--timeout is 1ms":    {Binary: "workman", Command: []string{"ls"}, Timeout: time.Millisecond},
+		"no server":           {Binary: "/bin/ls", Command: []string{"ls"}},
+	} {
+		if _, err := conform.Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// TestEndsAtOnce: a worker that ends is told so, with its last words.
+func TestEndsAtOnce(t *testing.T) {
+	binary, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := conform.Run(t.Context(), conform.Config{Binary: binary, Command: []string{"sh", "-c", "echo my last words; exit 3"}, Timeout: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table := r.Table(); !strings.Contains(table, "ended by itself (exit status 3)") || !strings.Contains(table, "my last words") {
+		t.Error("\n" + table)
+	}
+}
+
+// TestInterrupted: progress is shown, and whoever loses patience gets what was found so far.
+func TestInterrupted(t *testing.T) {
+	binary, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	bar := writer(func(text string) {
+		if strings.Contains(text, "checking: connects") {
+			cancel()
+		}
+	})
+	r, err := conform.Run(ctx, conform.Config{Binary: binary, Command: []string{"sleep", "1000"}, Progress: bar})
+	if !errors.Is(err, context.Canceled) || r.Good() {
+		t.Errorf("after an interruption: %v\n%s", err, r.Table())
+	}
+}
+
+// writer is a function as an io.Writer.
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) { w(string(p)); return len(p), nil }
+
+// TestDocs: docs/workers.md explains each check, in the order in which they are made, and no other.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/workers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z A-Z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed = append(listed, m[1])
+	}
+	if names := conform.Names(); !slices.Equal(listed, names) {
+		t.Errorf("docs/workers.md explains\n%q, and there are\n%q", listed, names)
+	}
+}
