@@ -29,12 +29,12 @@ var beginning = []check{
 		section: ownTask, run: nothingElse},
 	{name: "answers", needs: []string{"asks"}, task: "echo", expected: "a SendResult for the task",
 		section: ownTask, run: answers},
-	{name: "nonce", needs: []string{"answers"}, task: "echo", expected: "the answer has the nonce of its task, and no other nonce is made up",
-		section: noFit, run: echoes(`"first"`)},
-	{name: "once", needs: []string{"nonce"}, task: "echo", expected: "one answer to each task",
-		section: noFit, run: once},
-	{name: "asks again", needs: []string{"nonce"}, task: "echo", expected: "a GetTask for the next task, after each",
+	{name: "nonce", needs: []string{"answers"}, task: "echo", raw: true, expected: "the answer has the nonce of its task, and no other nonce is made up",
+		section: noFit, run: rightNonce},
+	{name: "asks again", needs: []string{"nonce"}, task: "echo", raw: true, expected: "a GetTask for the next task, after each",
 		section: forWorkers, run: asksAgain},
+	{name: "once", needs: []string{"asks again"}, task: "echo", expected: "one answer to each task",
+		section: noFit, run: once},
 }
 
 // nothingElse is the check of what the judge sees.
@@ -106,7 +106,7 @@ func waits(_ context.Context, x *exam) finding {
 // firstMessage waits for one. If none comes that is not what is wrong here.
 func firstMessage(ctx context.Context, x *exam) finding {
 	err := x.await(ctx, func(j *judge) bool {
-		return j.faults["masks"] != nil || j.last() != nil && j.last().messages > 0
+		return j.faults["masks"] != nil || j.last().messages > 0
 	})
 	if err != nil {
 		return ok("nothing came")
@@ -137,15 +137,23 @@ func asks(ctx context.Context, x *exam) finding {
 }
 
 func answers(ctx context.Context, x *exam) finding {
-	ctx, cancel := x.soon(ctx)
+	soon, cancel := x.soon(ctx)
 	defer cancel()
-	x.producer.call(ctx, "echo", []byte(`{"a":1}`)) // what comes back is looked at later
+	result := x.producer.call(soon, "echo", []byte(firstOptions))
 	if err := x.await(ctx, func(j *judge) bool { return j.last().results > 0 }); err != nil {
 		return failed("no SendResult came (%v): %s", err, x.whatOfIt())
 	}
-	x.settle(ctx)
+	if x.settle(ctx); x.recording.fault("nonce") == nil {
+		x.first = x.same(firstOptions, <-result)
+	}
 	return ok("")
 }
+
+// firstOptions are those of the first task.
+const firstOptions = `{"a":1}`
+
+// rightNonce is whether the answer reached who asked.
+func rightNonce(_ context.Context, x *exam) finding { return x.first }
 
 // echoes is the check that these options come back as they are.
 func echoes(options ...string) func(context.Context, *exam) finding {

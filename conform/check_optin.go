@@ -36,6 +36,8 @@ var optIn = []check{
 		section: stopping, run: heedsLate},
 	{name: "resumes", needs: []string{"hello", "reset"}, hello: true, task: "sleep", expected: "Hello with its session on the next connection, and what it still has in hand is answered there",
 		section: resuming, run: resumes},
+	{name: "never arrived", needs: []string{"resumes"}, hello: true, task: "echo", expected: "a nonce in resumed that it knows nothing of, since the task was lost on the way, is handed back: Drain with the nonce",
+		section: resuming, run: neverArrived},
 	{name: "server drains", needs: []string{"hello"}, hello: true, task: "sleep", expected: "told Drain it finishes what it has, and comes back when the server is there again",
 		section: hello, run: serverDrains},
 }
@@ -198,6 +200,9 @@ func heedsLate(ctx context.Context, x *exam) finding {
 	return x.works(ctx)
 }
 
+// graceTime is how long a session that can go on keeps its tasks from others.
+const graceTime = 5 * time.Second
+
 func resumes(ctx context.Context, x *exam) finding {
 	old := x.conn()
 	r, nonce, f := x.runs(ctx, "sleep", `{"seconds":2}`, "attempts=1")
@@ -206,6 +211,7 @@ func resumes(ctx context.Context, x *exam) finding {
 	}
 	var session string
 	x.recording.look(func(j *judge) { session = j.last().session })
+	x.settle(ctx)
 	x.proxy.cut()
 	if _, err := x.back(ctx, old); err != nil {
 		return failed("it does not come back: %v", err)
@@ -227,21 +233,53 @@ func resumes(ctx context.Context, x *exam) finding {
 
 func (x *exam) resumed(session, asked, nonce string, end run) finding {
 	switch {
+	case end.State != "succeeded":
+		return failed("what it had in hand came to %q", end.State)
 	case asked == "":
 		return hint("it does not go on with its session, so what it had in hand is done again, after the grace")
 	case asked != session:
 		return failed("it asked to go on with the session %q, and had %q", asked, session)
-	case end.State != "succeeded":
-		return failed("what it had in hand came to %q", end.State)
 	case x.hand(nonce).answers == 0:
 		return failed("it went on with its session, and did not answer what it still had in hand there; it was done again")
 	}
 	return ok("")
 }
 
+// neverArrived loses a task on the way, and the connection with it.
+func neverArrived(ctx context.Context, x *exam) finding {
+	old := x.conn()
+	x.proxy.set(func(p *proxy) {
+		p.rewrite = func(m message, _ []byte) ([]ws.Frame, bool) { return nil, has(m["nonce"]) }
+	})
+	r, nonce, f := x.runs(ctx, "echo", `"lost on the way"`, "attempts=1")
+	x.proxy.set(func(p *proxy) { p.rewrite = nil })
+	if f.result != OK {
+		return f
+	}
+	x.proxy.cut()
+	if _, err := x.back(ctx, old); err != nil {
+		return failed("it does not come back: %v", err)
+	}
+	end, err := x.producer.finished(ctx, r.ID, graceTime+2*x.cfg.Timeout)
+	if err != nil {
+		return broken(err)
+	}
+	h, again := x.hand(nonce), false
+	x.recording.look(func(j *judge) { again = j.conns[old].resumed })
+	switch {
+	case !again:
+		return untried("it does not go on with its session")
+	case h.times("Drain") == 0:
+		return failed("it went on with its session, and said nothing of a task that it has there, as the server sees it")
+	case end.State != "succeeded" || end.Lost > 0:
+		return failed("it handed the task back, and that came to %q, lost %d times", end.State, end.Lost)
+	}
+	return x.works(ctx)
+}
+
 func serverDrains(ctx context.Context, x *exam) finding {
 	old, l := x.conn(), x.proxy.current()
-	r, _, f := x.runs(ctx, "sleep", `{"seconds":1}`, "attempts=1")
+	r, nonce, f := x.runs(ctx, "sleep", `{"seconds":1}`, "attempts=1")
 	if f.result != OK {
 		return f
 	}
@@ -252,8 +290,8 @@ func serverDrains(ctx context.Context, x *exam) finding {
 	if err != nil {
 		return broken(err)
 	}
-	if end.State != "succeeded" || end.Lost > 0 {
-		return failed("what it had in hand came to %q, lost %d times", end.State, end.Lost)
+	if end.State != "succeeded" || x.hand(nonce).answers == 0 {
+		return failed("it did not finish what it had in hand; that came to %q", end.State)
 	}
 	if x.conn() == old { // else it has left by itself
 		_ = l.leave(ws.StatusGoingAway)

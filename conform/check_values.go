@@ -10,7 +10,7 @@ import (
 var values = []check{
 	value("null", "null is null", `null`),
 	value("empty", "what is empty stays so", `""`, `[]`, `{}`, `["",[],{}]`, `false`, `0`),
-	{name: "left out", needs: []string{"nonce", "asks again"}, task: "echo", expected: "a task without options is done too; its result is null or left out",
+	{name: "left out", needs: []string{"asks again"}, task: "echo", expected: "a task without options is done too; its result is null or left out",
 		section: forWorkers, run: leftOut},
 	value("unicode", "text is Unicode", `"héllo, wörld ✓ 日本語 𝄞 🜚"`, `{"ключ":["значение","‮rtl","e\u0301"]}`, "\"\u2028\u2029\ufeff\U0010ffff\""),
 	value("escapes", "escapes stand for their characters", `"\"\\\/\b\f\n\r\t"`, `"\u0000\u001f\u007f"`, `"\u00e9\ud834\udd1e"`, `{"a\"b\\c":1}`),
@@ -22,7 +22,7 @@ var values = []check{
 	value("nested", "arrays and objects in one another, 40 deep", strings.Repeat(`[`, 40)+strings.Repeat(`]`, 40),
 		strings.Repeat(`{"a":`, 40)+`[{"b":[true,false,null]}]`+strings.Repeat(`}`, 40)),
 	value("large", "options and a result of 1 MiB", large),
-	{name: "fails", needs: []string{"nonce", "asks again"}, task: "fail", expected: "a task that fails is answered too: with a result that says so or, after Hello, with SendError",
+	{name: "fails", needs: []string{"asks again"}, task: "fail", expected: "a task that fails is answered too: with a result that says so or, after Hello, with SendError",
 		section: forWorkers, run: fails},
 }
 
@@ -30,7 +30,7 @@ var values = []check{
 var large = `"` + strings.Repeat("large enough to come in many parts. ", 1<<20/36) + `"`
 
 func value(name, expected string, options ...string) check {
-	return check{name: name, needs: []string{"nonce", "asks again"}, task: "echo", expected: expected + ", and comes back as it was sent",
+	return check{name: name, needs: []string{"asks again"}, task: "echo", expected: expected + ", and comes back as it was sent",
 		section: postTask, run: echoes(options...)}
 }
 

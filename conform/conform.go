@@ -62,7 +62,11 @@ func (x *exam) note(r *Report, c check, f finding) {
 	case f.entry > 0:
 		l.fail(f.seen, c, x.recording.last(shown, f.entry, ""))
 	default:
-		l.fail(f.seen, c, x.recording.last(shown, x.recording.mark(), c.name))
+		lines := x.recording.last(shown, x.recording.mark(), c.name)
+		if len(lines) == 0 { // then they came too early
+			lines = x.recording.last(shown, x.recording.mark(), "")
+		}
+		l.fail(f.seen, c, lines)
 	}
 	if f.result == Failed && x.worker != nil {
 		l.Printed = x.worker.said.String()

@@ -25,7 +25,8 @@ type exam struct {
 	worker    *process
 	names     []string // that the worker registered at first
 	results   map[string]Result
-	stale     bool // something failed: server and worker are started anew before the next
+	stale     bool    // something failed: server and worker are started anew before the next
+	first     finding // what came of the first task
 	pings     atomic.Int64
 }
 
@@ -169,7 +170,7 @@ func (x *exam) await(ctx context.Context, f func(j *judge) bool) error {
 func (x *exam) ready(ctx context.Context) error {
 	return x.await(ctx, func(j *judge) bool {
 		c := j.last()
-		return c != nil && c.ready() && registered(c, x.names)
+		return c.ready() && registered(c, x.names)
 	})
 }
 
@@ -180,7 +181,7 @@ func registered(c *conn, names []string) bool {
 // conn is the number of the worker's connection; 0 if it has none.
 func (x *exam) conn() (number int) {
 	x.recording.look(func(j *judge) {
-		if c := j.last(); c != nil && !c.ended {
+		if c := j.last(); !c.ended {
 			number = c.number
 		}
 	})
@@ -255,7 +256,7 @@ func (x *exam) whatOfIt() (text string) {
 	x.recording.look(func(j *judge) {
 		c := j.last()
 		switch {
-		case c == nil || c.ended:
+		case c.ended:
 			text = "the worker has no connection"
 		case len(j.order) == 0 || j.order[len(j.order)-1].answers > 0:
 			text = fmt.Sprintf("the task is not handed out; the worker has asked for %d and was given %d", c.asked, c.handed)
@@ -271,7 +272,7 @@ func (x *exam) works(ctx context.Context) finding {
 	if err := x.ready(ctx); err != nil {
 		return failed("afterwards it does not ask for a task: %v", err)
 	}
-	if !x.does("echo") {
+	if x.results["asks again"] != OK {
 		return ok("")
 	}
 	if f := x.echo(ctx, `"still here"`); f.result != OK {

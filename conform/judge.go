@@ -75,10 +75,10 @@ func (h *hand) times(action string) (n int) {
 	return n
 }
 
-// last is the connection that was opened last; nil if there was none.
+// last is the connection that was opened last; one that has ended if there was none.
 func (j *judge) last() *conn {
 	if len(j.conns) == 0 {
-		return nil
+		return &conn{ended: true}
 	}
 	return j.conns[len(j.conns)-1]
 }
@@ -186,7 +186,9 @@ func (j *judge) worker(c *conn, e entry) {
 	name := m.text("action")
 	if concerns, wrong := shape(m, c.hello); wrong != "" && e.during != strange {
 		j.fault(concerns, "%s: %s", wrong, brief(e.text))
-		c.wrong++
+		if c.wrong++; c.hello {
+			return // it changes nothing
+		}
 	}
 	switch name {
 	case "Hello":

@@ -131,8 +131,8 @@ func (l *link) rewritten(f ws.Frame) []ws.Frame {
 	if !yes {
 		return []ws.Frame{f}
 	}
-	if len(frames) > 1 { // the parts of one: the judge wants it whole
-		l.proxy.recording.add(entry{conn: l.number, toWorker: true, op: ws.OpText, text: f.Payload}, true)
+	if len(frames) != 1 { // the parts of one, or none: the judge wants it whole
+		l.proxy.recording.add(entry{conn: l.number, toWorker: true, lost: len(frames) == 0, op: ws.OpText, text: f.Payload}, true)
 	}
 	return frames
 }
@@ -183,6 +183,7 @@ const closeTime = 2 * time.Second
 
 // reset loses the connection: the worker is told so by its kernel.
 func (l *link) reset() {
+	l.proxy.recording.look(func(*judge) { l.conn.ended = true })
 	_ = l.worker.SetLinger(0)
 	l.worker.Close()
 	l.server.Close()

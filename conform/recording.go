@@ -26,6 +26,7 @@ type entry struct {
 	text     []byte // the beginning; of what is no message, what happened
 	size     int    // of all
 	happened bool   // it is no message
+	lost     bool   // on the way
 	during   string // which check was under way
 }
 
@@ -37,6 +38,9 @@ func (e entry) line() string {
 	arrow := ">"
 	if e.toWorker {
 		arrow = "<"
+	}
+	if e.lost {
+		arrow = "< lost:"
 	}
 	text := shorten(e.text, maxLine)
 	switch {

@@ -63,9 +63,7 @@ func (w *worker) send(c *wire, o object) {
 	if w.hello {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if o["credit"] = 1; w.flaw == "gives too much credit" {
-			o["credit"] = 65537
-		}
+		o["credit"] = 1
 		if current != c && current != nil {
 			c = current // the session goes on there
 		}
@@ -73,9 +71,6 @@ func (w *worker) send(c *wire, o object) {
 		delete(o, "credit")
 		w.unsent = append(w.unsent, o)
 		w.unsent = w.unsent[max(0, len(w.unsent)-2):]
-		if w.flaw == "gives too much credit" {
-			c.say(object{"action": "GetTask"})
-		}
 		return
 	}
 	c.say(o)
@@ -134,6 +129,9 @@ func (w *worker) progress(i int, say func(object)) {
 }
 
 func (w *worker) echo(options json.RawMessage) any {
+	if options == nil && w.flaw != "takes nothing for something" {
+		return nil
+	}
 	switch text := string(options); {
 	case w.flaw == "mangles numbers" && strings.ContainsAny(text, "123456789"):
 		var v any
@@ -143,7 +141,7 @@ func (w *worker) echo(options json.RawMessage) any {
 		return json.RawMessage(strings.ReplaceAll(text, "é", "?"))
 	case w.flaw == "mangles escapes":
 		return json.RawMessage(strings.ReplaceAll(text, `\u0000`, ``))
-	case w.flaw == "takes nothing for something" && options == nil:
+	case options == nil:
 		return object{}
 	case w.flaw == "cuts what is large" && len(text) > 1<<16:
 		return text[1 : 1<<16]

@@ -246,14 +246,29 @@ func (w *worker) welcome(c *wire, m message) {
 			end(errLost)
 		}
 	}
+	if w.flaw == "forgets what it resumed" {
+		for _, end := range w.running {
+			end(errLost)
+		}
+	}
+	for _, nonce := range m.Resumed {
+		if w.running[nonce] == nil && !w.hasUnsent(nonce) && w.flaw != "keeps what never arrived" {
+			c.say(object{"action": "Drain", "nonce": nonce})
+		}
+	}
 	for _, o := range w.unsent {
-		if nonce, _ := o["nonce"].(string); slices.Contains(m.Resumed, nonce) && w.flaw != "forgets what it resumed" {
+		if nonce, _ := o["nonce"].(string); slices.Contains(m.Resumed, nonce) {
 			c.say(o)
 		}
 	}
 	w.unsent = nil
 	c.resumed = true
 	current = c
+}
+
+// hasUnsent reports whether there is an answer to a task that may not have arrived.
+func (w *worker) hasUnsent(nonce string) bool {
+	return slices.ContainsFunc(w.unsent, func(o object) bool { return o["nonce"] == nonce })
 }
 
 // current is the connection that answers go to; under the worker's lock.
