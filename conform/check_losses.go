@@ -133,7 +133,7 @@ func away(ctx context.Context, x *exam) finding {
 	x.proxy.away()
 	x.proxy.cut()
 	whole := sleep(ctx, awayTime)
-	if err := x.proxy.listen(); err != nil {
+	if err := x.proxy.listen(context.WithoutCancel(ctx)); err != nil {
 		return broken(err)
 	}
 	if !whole {

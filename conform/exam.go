@@ -36,13 +36,14 @@ var errEnded = errors.New("the worker has ended by itself")
 // begin starts all of it anew.
 func (x *exam) begin(ctx context.Context) (err error) {
 	x.end()
-	if x.server, err = startServer(ctx, x.cfg.Binary); err != nil {
+	server, err := startServer(ctx, x.cfg.Binary)
+	if err != nil {
 		return err
 	}
-	x.producer = newProducer(x.server.addr)
+	x.server, x.producer = server, newProducer(server.addr)
 	x.proxy.away()
-	x.proxy.set(func(p *proxy) { p.target, p.rewrite, p.refusing = x.server.addr, nil, false })
-	if err := x.proxy.listen(); err != nil {
+	x.proxy.set(func(p *proxy) { p.target, p.rewrite, p.refusing = server.addr, nil, false })
+	if err := x.proxy.listen(ctx); err != nil {
 		return err
 	}
 	x.stale = false
@@ -76,6 +77,7 @@ func (x *exam) end() {
 	x.proxy.cut()
 	if x.server != nil {
 		x.server.kill()
+		x.producer.all.Wait()
 	}
 	x.worker, x.server = nil, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -18,10 +19,11 @@ import (
 type producer struct {
 	addr   string
 	client *http.Client
+	all    sync.WaitGroup // of calls
 }
 
 func newProducer(addr string) *producer {
-	return &producer{addr, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return &producer{addr: addr, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 // answer is what a producer is told.
@@ -29,6 +31,14 @@ type answer struct {
 	status int
 	body   []byte
 	err    error
+}
+
+// wrong is an answer that the server must not give.
+func (a answer) wrong(when string) error {
+	if a.err != nil {
+		return fmt.Errorf("%w: %s it does not answer: %w", ErrServer, when, a.err)
+	}
+	return fmt.Errorf("%w: %s it answers %d %s", ErrServer, when, a.status, a.body)
 }
 
 func (p *producer) ask(ctx context.Context, method, path string, body []byte, headers ...string) (a answer) {
@@ -52,14 +62,14 @@ func (p *producer) ask(ctx context.Context, method, path string, body []byte, he
 // call asks for a task and waits for its result meanwhile.
 func (p *producer) call(ctx context.Context, task string, options []byte) <-chan answer {
 	c := make(chan answer, 1)
-	go func() { c <- p.ask(ctx, http.MethodPost, "/task/"+url.PathEscape(task), options) }()
+	p.all.Go(func() { c <- p.ask(ctx, http.MethodPost, "/task/"+url.PathEscape(task), options) })
 	return c
 }
 
 // callBare asks for a task without options, as only a WebSocket can.
 func (p *producer) callBare(ctx context.Context, task string) <-chan answer {
 	c := make(chan answer, 1)
-	go func() { c <- p.bare(ctx, task) }()
+	p.all.Go(func() { c <- p.bare(ctx, task) })
 	return c
 }
 
@@ -98,7 +108,7 @@ type run struct {
 func (p *producer) submit(ctx context.Context, task, options, terms string) (r run, err error) {
 	a := p.ask(ctx, http.MethodPost, "/task/"+task+"?"+terms, []byte(options), "Prefer", "respond-async")
 	if a.err != nil || a.status != http.StatusAccepted {
-		return r, fmt.Errorf("%w: a run of %s was answered with %d %s (%v)", ErrServer, task, a.status, a.body, a.err)
+		return r, a.wrong("asked for a run of " + task)
 	}
 	return r, json.Unmarshal(a.body, &r)
 }
@@ -107,7 +117,7 @@ func (p *producer) submit(ctx context.Context, task, options, terms string) (r r
 func (p *producer) finished(ctx context.Context, id string, wait time.Duration) (r run, err error) {
 	a := p.ask(ctx, http.MethodGet, fmt.Sprintf("/runs/%s?wait=%ds", id, max(1, int(wait.Seconds()))), nil)
 	if a.err != nil || a.status != http.StatusOK {
-		return r, fmt.Errorf("%w: the run %s was answered with %d %s (%v)", ErrServer, id, a.status, a.body, a.err)
+		return r, a.wrong("asked for the run " + id)
 	}
 	return r, json.Unmarshal(a.body, &r)
 }
@@ -116,7 +126,7 @@ func (p *producer) finished(ctx context.Context, id string, wait time.Duration) 
 func (p *producer) cancel(ctx context.Context, id string) error {
 	a := p.ask(ctx, http.MethodDelete, "/runs/"+id, nil)
 	if a.err != nil || a.status != http.StatusAccepted {
-		return fmt.Errorf("%w: the end of the run %s was answered with %d %s (%v)", ErrServer, id, a.status, a.body, a.err)
+		return a.wrong("asked to cancel the run " + id)
 	}
 	return nil
 }

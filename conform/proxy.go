@@ -3,6 +3,7 @@ package conform
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,11 +62,16 @@ func newProxy(r *recording) (*proxy, error) {
 	return &proxy{recording: r, addr: net.JoinHostPort("127.0.0.1", port)}, nil
 }
 
+// listenTime is how long the port is tried to get again: a process that is just being started may hold it for a moment.
+const listenTime = 5 * time.Second
+
 // listen takes connections until it is away or closed.
-func (p *proxy) listen() error {
+func (p *proxy) listen(ctx context.Context) error {
 	l, err := net.Listen("tcp", p.addr)
-	if err != nil {
-		return fmt.Errorf("listen for the worker: %w", err)
+	for began := time.Now(); err != nil; l, err = net.Listen("tcp", p.addr) {
+		if time.Since(began) > listenTime || !sleep(ctx, 5*time.Millisecond) {
+			return fmt.Errorf("listen for the worker: %w", err)
+		}
 	}
 	p.mu.Lock()
 	p.listener = l

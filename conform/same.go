@@ -69,8 +69,8 @@ func double(n json.Number) float64 {
 }
 
 func came(path string, a, b any) string {
-	x, _ := json.Marshal(a) //nolint:errchkjson // decoded from JSON a moment ago
-	y, _ := json.Marshal(b) //nolint:errchkjson // likewise
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
 	if path != "" {
 		path = "at " + path + " "
 	}

@@ -66,7 +66,7 @@ func (s *server) ready(ctx context.Context) (*server, error) {
 		}
 		if !sleep(ctx, 2*time.Millisecond) {
 			s.kill()
-			return nil, fmt.Errorf("%w: it is not ready: %d %s (%v)", ErrServer, a.status, a.body, a.err)
+			return nil, a.wrong("asked whether it is ready")
 		}
 	}
 }

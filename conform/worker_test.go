@@ -124,7 +124,12 @@ func (c *wire) frame() (f ws.Frame, err error) {
 	if c.in != nil {
 		in = c.in
 	}
-	return ws.ReadFrame(in)
+	if f.Header, err = ws.ReadHeader(in); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(in, f.Payload)
+	return f, err
 }
 
 // work is what a worker does on one connection.
