@@ -25,6 +25,7 @@ func ends(ctx context.Context, x *exam) finding {
 		if nonce, err = x.handed(ctx, "sleep", given); err != nil {
 			return failed("a task for it to have in hand is not taken: %v", err)
 		}
+		x.settle(ctx)
 	}
 	began := time.Now()
 	x.worker.signal(syscall.SIGTERM)

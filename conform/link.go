@@ -88,7 +88,7 @@ func (l *link) passToServer() error {
 		case leaving && f.Header.OpCode == ws.OpClose:
 			return errAnswered
 		case !leaving:
-			if err := ws.WriteFrame(l.server, f); err != nil {
+			if err := ws.WriteFrame(l.server, f); err != nil && !l.isLeaving() {
 				return fmt.Errorf("the server has closed it: %w", err)
 			}
 		}
