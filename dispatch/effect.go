@@ -147,6 +147,7 @@ type Stats struct {
 	Unread                            uint64 // stored runs that could not be understood
 	Stored                            int    // now: runs in a queue that are on the disk only
 	Loads                             int    // now: questions to the store that are not answered
+	Lent, Away                        int    // now: of those Leased, the ones lent over HTTP, and those of sessions without a connection: what they come to is said over new ones
 	Workers, Names                    int    // now: connections that registered or asked, names known
 	GivenUp                           uint64 // runs refused with WorkersLost
 	Bytes                             int64  // now: owned by queues, by capacity

@@ -13,7 +13,7 @@ func (d *Dispatcher) stepWorker(now Now, from Conn, ev *Event, base []byte, out 
 		d.takeLease(now, from, ev, base, out)
 		return
 	}
-	if ev.Kind == HandBack && ev.Token == (Token{}) && ev.Seq == 0 {
+	if ev.Kind == HandBack && ev.Token == (Token{}) && !ev.ofLease() {
 		d.noMore(now, d.worker(from), ev.Count != 0, out)
 		return
 	}

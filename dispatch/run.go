@@ -118,8 +118,9 @@ func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) 
 	if w.hello {
 		d.fences++
 		ticket.Fence = d.epoch | d.fences
-		d.scratch = ticket.Append(d.scratch[:0])
-		e.Nonce = d.lend(d.scratch)
+		first := len(d.shown)
+		d.shown = ticket.Append(d.shown)
+		e.Nonce = d.shown[first:len(d.shown):len(d.shown)]
 	}
 }
 
@@ -144,18 +145,18 @@ func (d *Dispatcher) setEnds(now Now, slot uint32, p *promise, lasts int64, tick
 // counts that, and the credit, and says so to who understands it.
 func (d *Dispatcher) holds(now Now, from Conn, ev *Event, base []byte, out *Batch) *task {
 	t := d.tasks.find(ev.Token, leased)
-	if t != nil && ev.Seq == 0 && t.holder() == from {
+	if t != nil && !ev.ofLease() && t.holder() == from {
 		return t
 	}
-	if t != nil && ev.Seq != 0 && d.borrowed(t, ev.Nonce.Of(base)) {
+	if t != nil && ev.ofLease() && d.borrowed(t, ev.Nonce.Of(base)) {
 		return t
 	}
 	d.stats.BadResults++
-	if ev.Seq != 0 {
+	if ev.ofLease() {
 		refuse(out, from, ev.Seq, nil, StaleLease)
 		return nil
 	}
-	if w := d.peer(from).worker; w != nil && w.hello {
+	if w := d.peer(from).worker; w != nil && w.hello && ev.Token != (Token{}) {
 		out.add(Late, from).Token = ev.Token
 	}
 	if ev.Count > 0 && ev.Kind != HandBack {
@@ -190,7 +191,7 @@ func (d *Dispatcher) result(now Now, from Conn, ev *Event, base []byte, out *Bat
 
 // more is the credit that comes with a result; a lease has none, and is answered. run is whether it was that of a run.
 func (d *Dispatcher) more(now Now, w *worker, from Conn, ev *Event, run bool, out *Batch) {
-	if ev.Seq != 0 {
+	if ev.ofLease() {
 		d.counts(from, ev, run, out)
 	} else if ev.Count > 0 {
 		d.heard(w)
@@ -243,9 +244,11 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
+	if w.lease == nil && w.conn.isPseudo() {
+		d.stats.Away--
+	}
 	if w.shares != nil || w.lease != nil {
-		d.givesShare(w, t.name)
-		d.eased = append(d.eased, w)
+		d.eases(w, t.name)
 	}
 }
 
