@@ -21,6 +21,7 @@ type finding struct {
 	result Result
 	seen   string
 	err    error // the server, or this machine, is to blame: there is no more to check
+	anew   bool  // the worker is busy with it for long: it is started anew
 	entry  int   // of the recording, that shows it; 0: the last of the check
 }
 

@@ -20,7 +20,7 @@ func ends(ctx context.Context, x *exam) finding {
 	var nonce string
 	if x.does("sleep") {
 		given := x.given()
-		x.producer.call(soon, "sleep", []byte(`{"seconds":1}`))
+		x.producer.call(soon, "sleep", []byte(`{"seconds":2}`))
 		var err error
 		if nonce, err = x.handed(ctx, "sleep", given); err != nil {
 			return failed("a task for it to have in hand is not taken: %v", err)

@@ -166,7 +166,7 @@ func lostTask(ctx context.Context, x *exam) finding {
 	old, given := x.conn(), x.given()
 	long, cancel := context.WithTimeout(ctx, 2*x.cfg.Timeout)
 	defer cancel()
-	result := x.producer.call(long, "sleep", []byte(`{"seconds":1}`))
+	result := x.producer.call(long, "sleep", []byte(`{"seconds":2}`))
 	nonce, err := x.handed(ctx, "sleep", given)
 	if err != nil {
 		return failed("the task is not taken: %v", err)

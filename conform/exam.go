@@ -104,7 +104,7 @@ func (x *exam) examine(ctx context.Context, c check) finding {
 	if how, gone := x.server.gone(); gone && f.err == nil {
 		f = broken(fmt.Errorf("%w: it has ended (%s) and said: %s", ErrServer, how, x.server.said))
 	}
-	x.stale = f.result == Failed
+	x.stale = f.result == Failed || f.anew
 	return f
 }
 
