@@ -16,14 +16,16 @@ import (
 	"syscall"
 	"time"
 
+	"workman/conform"
 	"workman/prove"
 )
 
 // commands are what the program can do. Without a command it serves.
 type commands struct {
-	Serve  options       `cmd:"" default:"withargs" help:"Serve. This is what happens without a command."`
-	Backup backupCommand `cmd:"" help:"Copy the store of a running server into a folder, from which another can start."`
-	Prove  proveCommand  `cmd:"" help:"Put load on a server of its own, kill it and its workers again and again, and report what was lost."`
+	Serve       options            `cmd:"" default:"withargs" help:"Serve. This is what happens without a command."`
+	Backup      backupCommand      `cmd:"" help:"Copy the store of a running server into a folder, from which another can start."`
+	Prove       proveCommand       `cmd:"" help:"Put load on a server of its own, kill it and its workers again and again, and report what was lost."`
+	CheckWorker checkWorkerCommand `cmd:"" help:"Check what of the protocol a worker does right, one that you write: workman check-worker -- node worker.js"`
 }
 
 // errSaid is returned when what went wrong has been said already.
@@ -80,10 +82,7 @@ func (c *proveCommand) Run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cfg := prove.Config{Binary: binary, Dir: c.Data, For: c.For, Kills: c.Kills, Rate: c.Rate, Seed: c.Seed}
-	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		cfg.Progress = os.Stderr
-	}
+	cfg := prove.Config{Binary: binary, Dir: c.Data, For: c.For, Kills: c.Kills, Rate: c.Rate, Seed: c.Seed, Progress: terminal()}
 	report, err := prove.Run(ctx, cfg)
 	fmt.Print(report.Table())
 	if err != nil {
@@ -93,4 +92,50 @@ func (c *proveCommand) Run() error {
 		return errSaid
 	}
 	return nil
+}
+
+// terminal is where progress is shown; nil if nobody looks.
+func terminal() io.Writer {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		return os.Stderr
+	}
+	return nil
+}
+
+type checkWorkerCommand struct {
+	Timeout time.Duration `default:"10s" help:"How long the worker may take for each step."`
+	Long    bool          `help:"Wait for what takes long, too: 45 s of silence."`
+	JSON    bool          `name:"json" help:"Print the report as JSON."`
+	Command []string      `arg:"" passthrough:"" help:"Starts the worker. WORKMAN_URL, HOST and PORT are in its environment; {url}, {host} and {port} in its arguments are replaced."`
+}
+
+// Run checks a worker of the user's.
+func (c *checkWorkerCommand) Run() error {
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command := c.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	report, err := conform.Run(ctx, conform.Config{Binary: binary, Command: command, Timeout: c.Timeout, Long: c.Long, Progress: terminal()})
+	if err != nil && len(report.Checks) == 0 {
+		return err
+	}
+	text := report.Table()
+	if c.JSON {
+		raw, err := report.JSON()
+		if err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		text = string(raw) + "\n"
+	}
+	fmt.Print(text)
+	if err == nil && !report.Good() {
+		err = errSaid
+	}
+	return err
 }

@@ -26,7 +26,7 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"callback", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "footprint"}},
+	".":                    {imports: []string{"callback", "conform", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "footprint"}},
 	"footprint":            {},
 	"console":              {imports: []string{"document", "dispatch", "store"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
@@ -40,6 +40,7 @@ var rooms = map[string]room{
 	"keeper":               {imports: []string{"document", "dispatch", "store"}},
 	"callback":             {},
 	"prove":                {},
+	"conform":              {},
 	"bench":                {},
 	"bench/echo":           {imports: []string{"reactor", "protocol", "dispatch", "footprint"}},
 	"examples":             {},

@@ -33,6 +33,9 @@ function connect() {
     const message = JSON.parse(data)
     if (message.event === 'Hello') {
       session = message.session
+      for (const nonce of message.resumed || []) {
+        if (nonce !== last.nonce) send({ action: 'Drain', nonce }) // it never arrived
+      }
       if (!message.resumed?.includes(last.nonce)) return send({ action: 'GetTask' })
     } else if (message.event) { // Cancel, Late, Drain, Error
       return console.log('event', message.event)

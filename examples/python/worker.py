@@ -38,6 +38,8 @@ async def work(socket):
     await socket.send(json.dumps({"action": "GetTask"}))
     async for message in socket:
         task = json.loads(message)
+        if "nonce" not in task:
+            continue
         print("task", task["name"], flush=True)
         result = await answer(task)
         await socket.send(json.dumps({"action": "SendResult", "nonce": task["nonce"], "result": result}))

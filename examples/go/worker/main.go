@@ -72,10 +72,16 @@ func (w *worker) work(ctx context.Context, conn *websocket.Conn) error {
 			break
 		}
 		switch {
-		case m.Event == "Hello" && slices.Contains(m.Resumed, w.nonce):
-			w.session = m.Session // and the answer is given once more: it was lost with the connection
 		case m.Event == "Hello":
-			w.session, w.answer = m.Session, object{"action": "GetTask"}
+			w.session = m.Session
+			for _, nonce := range m.Resumed {
+				if err == nil && nonce != w.nonce { // it never arrived
+					err = wsjson.Write(ctx, conn, object{"action": "Drain", "nonce": nonce})
+				}
+			}
+			if !slices.Contains(m.Resumed, w.nonce) { // else the answer is given once more: it was lost with the connection
+				w.answer = object{"action": "GetTask"}
+			}
 		case m.Event == "":
 			fmt.Println("task", m.Name)
 			w.nonce, w.answer = m.Nonce, run(m.Name, m.Options)
@@ -84,7 +90,9 @@ func (w *worker) work(ctx context.Context, conn *websocket.Conn) error {
 			fmt.Println("event", m.Event)
 			continue
 		}
-		err = wsjson.Write(ctx, conn, w.answer)
+		if err == nil {
+			err = wsjson.Write(ctx, conn, w.answer)
+		}
 	}
 	return err
 }
