@@ -41,11 +41,11 @@ func (m *memory) drop(t *memtable) {
 }
 
 // publish keeps what somebody has sorted, so that it need not be done again.
-func (m *memory) publish(t *memtable, sorted []uint32) {
+func (m *memory) publish(t *memtable, s *snapshot) {
 	m.readers.Lock()
 	defer m.readers.Unlock()
-	if len(t.sorted) < len(sorted) {
-		t.sorted = sorted
+	if t.done < s.done {
+		t.sorted, t.done = s.sorted, s.done
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Store) apply(m *memtable) bool {
 	sorted := m.snapshot
 	s.readers.RUnlock()
 	sorted.sort()
-	s.publish(m, sorted.sorted)
+	s.publish(m, &sorted)
 	for {
 		select {
 		case <-s.stop:

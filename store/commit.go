@@ -114,7 +114,7 @@ func (s *Store) roll() error {
 	if full.later != nil {
 		s.raise(full.later.batch.Load())
 	}
-	s.written <- step{next: &memtable{segment: full.number + 1, slot: slot}}
+	s.written <- step{next: newMemtable(full.number+1, slot, s.cfg.Once)}
 	return nil
 }
 

@@ -40,28 +40,34 @@ type hashed struct {
 type snapshot struct {
 	frames  [][]byte
 	entries []entry
-	sorted  []uint32 // the entries that are in order already, by key and then newest first
+	once    string   // as in Config
+	done    int      // entries that are in order already
+	sorted  []uint32 // these, by key and then newest first, without those that annihilate each other
 }
 
 // entry is one operation.
 type entry struct {
-	prefix uint64 // the first bytes of the key: most comparisons need no more
-	frame  uint32 // in which
-	at     uint32 // and where
+	frame uint32 // in which
+	at    uint32 // and where
 }
 
 var seed = maphash.MakeSeed()
+
+// newMemtable is that of a segment in a slot. once is as in Config.
+func newMemtable(segment uint64, slot, once string) *memtable {
+	return &memtable{segment: segment, slot: slot, snapshot: snapshot{once: once}}
+}
 
 // add takes the operations of one frame, which have been checked. It keeps the slice.
 func (m *memtable) add(ops []byte) {
 	frame := uint32(len(m.frames))
 	m.frames = append(m.frames, ops)
 	for at := 0; at < len(ops); {
-		op, n, err := parse(ops[at:])
+		_, n, err := parse(ops[at:])
 		if err != nil {
 			panic("store: operations were not checked: " + err.Error())
 		}
-		m.entries = append(m.entries, entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at)})
+		m.entries = append(m.entries, entry{frame: frame, at: uint32(at)})
 		at += n
 	}
 }
@@ -136,130 +142,45 @@ func (s *snapshot) op(i uint32) operation {
 	return op
 }
 
-// key is an entry's. It was checked when it was added.
-func (s *snapshot) key(i uint32) []byte {
+// key is an entry's, and whether it is deleted. It was checked when it was added.
+func (s *snapshot) key(i uint32) (key []byte, deleted bool) {
 	e := &s.entries[i]
 	b := s.frames[e.frame][e.at:]
 	size, n := binary.Uvarint(b)
-	_, m := binary.Uvarint(b[n:])
-	return b[n+m:][:size]
+	value, m := binary.Uvarint(b[n:])
+	return b[n+m:][:size], value == 0
 }
 
 // sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
 func (s *snapshot) sort() bool {
-	done := len(s.sorted)
-	if done == len(s.entries) {
+	if s.done == len(s.entries) {
 		return false
 	}
-	s.sorted = s.merge(s.sorted, s.byTable(done))
+	s.sorted, s.done = s.merge(s.sorted, s.byTable(s.done)), len(s.entries)
 	return true
-}
-
-// byTable sorts the entries from one number on. Their tables come first: within one, most come in order.
-func (s *snapshot) byTable(from int) []uint32 {
-	var ends [257]int // of each table's entries, one further on
-	for _, e := range s.entries[from:] {
-		ends[e.prefix>>56+1]++
-	}
-	for i := 1; i < len(ends); i++ {
-		ends[i] += ends[i-1]
-	}
-	sorted := make([]uint32, len(s.entries)-from)
-	for i, e := range s.entries[from:] {
-		end := &ends[e.prefix>>56]
-		sorted[*end] = uint32(from + i)
-		*end++
-	}
-	begin := 0
-	for _, end := range ends[:256] {
-		s.sortPiles(sorted[begin:end])
-		begin = end
-	}
-	return sorted
-}
-
-// maxPiles is how many ascending sequences may be mixed for sortPiles to take them apart.
-const maxPiles = 16
-
-// sortPiles sorts entries that are a few ascending sequences mixed, as the keys of runs are that come, go on and end, in
-// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting. Keys are
-// all over the memory, so each is looked at once for that.
-func (s *snapshot) sortPiles(all []uint32) {
-	var piles [][]uint32
-	var tops [][]byte // the last key of each
-next:
-	for _, n := range all {
-		key := s.key(n)
-		for i, top := range tops {
-			if bytes.Compare(top, key) < 0 {
-				piles[i], tops[i] = append(piles[i], n), key
-				continue next
-			}
-		}
-		if len(piles) == maxPiles {
-			slices.SortFunc(all, s.compare)
-			return
-		}
-		piles, tops = append(piles, append(make([]uint32, 0, len(all)/(len(piles)+1)), n)), append(tops, key)
-	}
-	for len(piles) > 1 {
-		piles = append(piles[2:], s.merge(piles[0], piles[1]))
-	}
-	if len(piles) == 1 {
-		copy(all, piles[0])
-	}
 }
 
 // merge makes one ascending sequence of two.
 func (s *snapshot) merge(a, b []uint32) []uint32 {
-	if len(a) == 0 || len(b) == 0 || s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
-		return append(slices.Clip(a), b...)
+	if len(a) == 0 {
+		return b
 	}
 	merged := make([]uint32, 0, len(a)+len(b))
-	first, second := s.key(a[0]), s.key(b[0])
-	for {
-		c := bytes.Compare(first, second)
-		if c < 0 || c == 0 && a[0] > b[0] {
-			merged = append(merged, a[0])
-			if a = a[1:]; len(a) == 0 {
-				return append(merged, b...)
-			}
-			first = s.key(a[0])
+	for len(a) > 0 && len(b) > 0 {
+		if s.compare(a[0], b[0]) < 0 {
+			merged, a = append(merged, a[0]), a[1:]
 		} else {
-			merged = append(merged, b[0])
-			if b = b[1:]; len(b) == 0 {
-				return append(merged, a...)
-			}
-			second = s.key(b[0])
+			merged, b = append(merged, b[0]), b[1:]
 		}
 	}
-}
-
-// compare orders entries by key, and those of one key from the newest to the oldest.
-func (s *snapshot) compare(a, b uint32) int {
-	if c := cmp.Compare(s.entries[a].prefix, s.entries[b].prefix); c != 0 {
-		return c
-	}
-	if c := bytes.Compare(s.key(a), s.key(b)); c != 0 {
-		return c
-	}
-	return cmp.Compare(b, a)
+	return append(append(merged, a...), b...)
 }
 
 // search says how many of the sorted entries have keys before this one.
 func (s *snapshot) search(key []byte) int {
 	n, _ := slices.BinarySearchFunc(s.sorted, key, func(i uint32, key []byte) int {
-		return cmp.Or(bytes.Compare(s.key(i), key), 1) // never equal: we want the first of several
+		of, _ := s.key(i)
+		return cmp.Or(bytes.Compare(of, key), 1) // never equal: we want the first of several
 	})
 	return n
-}
-
-// prefixOf sorts as the key does, as far as it goes.
-func prefixOf(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
-	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
 }

@@ -126,7 +126,7 @@ func (s *Store) cursors(lower, upper []byte, back bool) ([]cursor, error) {
 	var all []cursor
 	for i, t := range slices.Backward(tables) {
 		snapshots[i].sort()
-		s.publish(t, snapshots[i].sorted)
+		s.publish(t, &snapshots[i])
 		all = append(all, newMemoryCursor(&snapshots[i], lower, upper, back))
 	}
 	p := &pebbleCursor{Iterator: it, back: back}

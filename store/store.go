@@ -123,7 +123,7 @@ func (s *Store) recover(applied uint64) error {
 	var m *memtable
 	for i := range live {
 		f := &live[i]
-		m = &memtable{segment: f.number, slot: f.slot}
+		m = newMemtable(f.number, f.slot, s.cfg.Once)
 		if err := j.replay(f, func(ops []byte) error { m.add(ops); return nil }); err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (s *Store) resume(f *found, m *memtable) error {
 	}
 	j.current.Store(next)
 	s.applied = f.number - 1
-	s.memtables = []*memtable{m, {segment: next.number, slot: next.slot}}
+	s.memtables = []*memtable{m, newMemtable(next.number, next.slot, s.cfg.Once)}
 	s.sealed <- m
 	return nil
 }
