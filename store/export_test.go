@@ -166,7 +166,8 @@ func Compact(s *Store, t Table) error {
 func SortedKeys(frames [][]byte, once string) (keys [][]byte, which []int) {
 	m := newMemtable(1, "", once)
 	for _, ops := range frames {
-		m.add(ops)
+		m.add(ops, 0)
+		m.enterAll()
 		m.sort()
 	}
 	for _, n := range m.sorted {

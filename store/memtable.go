@@ -12,19 +12,21 @@ import (
 // memtable is what one segment holds, to be read from memory until Pebble has it. It keeps the operations as they were
 // committed, and for each an entry without a pointer, so that a million of them are nothing to the collector.
 //
-// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes. Whoever looks
-// up a key indexes what is not indexed yet: most of what is written is never looked up while it is here, and an index costs
-// as much as all the rest of adding.
+// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes. Whoever reads
+// enters what is not entered yet, and whoever looks up a key indexes it: most of what is written is never read while it is
+// here, but once when it is sorted, and an index costs as much as all the rest.
 type memtable struct {
 	segment uint64
 	slot    string
 	snapshot
-	index index
+	count   int // of operations, as far as it is known
+	entered int // frames whose operations have entries
+	index   index
 }
 
 // index finds a memtable's entries by their keys.
 type index struct {
-	mu     sync.Mutex // of readers among themselves
+	mu     sync.Mutex // of readers among themselves, and those who enter
 	newest []uint32   // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
 	hashes int        // that are in it: at most half as many as there is room for
 	of     []hashed   // by entry, as far as they are indexed
@@ -58,29 +60,50 @@ func newMemtable(segment uint64, slot, once string) *memtable {
 	return &memtable{segment: segment, slot: slot, snapshot: snapshot{once: once}}
 }
 
-// add takes the operations of one frame, which have been checked. It keeps the slice.
-func (m *memtable) add(ops []byte) {
-	frame := uint32(len(m.frames))
+// add takes the operations of one frame, which have been checked, and are so many. It keeps the slice.
+func (m *memtable) add(ops []byte, count int) {
 	m.frames = append(m.frames, ops)
-	for at := 0; at < len(ops); {
-		_, n, err := parse(ops[at:])
-		if err != nil {
-			panic("store: operations were not checked: " + err.Error())
+	m.count += count
+}
+
+// readStep is how many operations are entered or indexed in one go: adding waits meanwhile. Those of one frame are entered
+// together.
+const readStep = 4096
+
+// enter makes entries of some more operations, and reports whether that is all of them.
+func (m *memtable) enter() bool {
+	m.index.mu.Lock()
+	defer m.index.mu.Unlock()
+	if m.entries == nil {
+		m.entries = make([]entry, 0, m.count)
+	}
+	for last := len(m.entries) + readStep; m.entered < len(m.frames) && len(m.entries) < last; m.entered++ {
+		ops := m.frames[m.entered]
+		for at := 0; at < len(ops); {
+			_, n, err := parse(ops[at:])
+			if err != nil {
+				panic("store: operations were not checked: " + err.Error())
+			}
+			m.entries = append(m.entries, entry{frame: uint32(m.entered), at: uint32(at)})
+			at += n
 		}
-		m.entries = append(m.entries, entry{frame: frame, at: uint32(at)})
-		at += n
+	}
+	return m.entered == len(m.frames)
+}
+
+// enterAll does it for one to which nothing is added any more.
+func (m *memtable) enterAll() {
+	for !m.enter() {
+		continue
 	}
 }
 
-// indexStep is how many entries are indexed in one go: adding waits meanwhile.
-const indexStep = 4096
-
-// extend indexes some more entries, and reports whether that is all of them.
+// extend indexes some more entries, and reports whether that is all of them. All are entered.
 func (m *memtable) extend() bool {
 	x := &m.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for range min(indexStep, len(m.entries)-len(x.of)) {
+	for range min(readStep, len(m.entries)-len(x.of)) {
 		n := uint32(len(x.of))
 		hash := uint32(maphash.Bytes(seed, m.op(n).key))
 		if 2*x.hashes >= len(x.newest) {
