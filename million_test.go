@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +48,7 @@ func addRun(b *store.Batch, stamp uint64, created int64, finished bool) {
 	}
 	o := dispatch.Outcome{State: dispatch.Succeeded, Finished: created, Expires: created + r.Keep, Attempts: 1, Result: []byte(`"done"`)}
 	b.Put(dispatch.TableOutcomes, id[:], o.Append(nil))
-	b.Put(dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, o.Expires, id), []byte(strconv.Itoa(300)))
+	b.Put(dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, o.Expires, id), binary.AppendUvarint(nil, 300))
 }
 
 // TestMillion: a server with a million stored runs that wait and half a million that are kept is ready within seconds, says
