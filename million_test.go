@@ -43,7 +43,7 @@ func addRun(b *store.Batch, stamp uint64, created int64, finished bool) {
 	r := dispatch.StoredRun{Policy: dispatch.DefaultPolicy(), Created: created, Rank: 4, Name: []byte("work"), Body: bytes.Repeat([]byte("7"), 200)}
 	b.Put(dispatch.TableRuns, id[:], r.Append(nil))
 	if !finished {
-		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, r.Rank, uint64(r.Rank)<<60|stamp, id), id[:])
+		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, r.Rank, uint64(r.Rank)<<60|stamp), id[:])
 		return
 	}
 	o := dispatch.Outcome{State: dispatch.Succeeded, Finished: created, Expires: created + r.Keep, Attempts: 1, Result: []byte(`"done"`)}

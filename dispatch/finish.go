@@ -31,7 +31,7 @@ func (d *Dispatcher) endRun(now Now, slot uint32, t *task, state RunState, resul
 		if p.dueRow {
 			d.delDue(out, p.due, p.id, p.what)
 		} else {
-			d.delQueue(out, name, t.place, p.id)
+			d.delQueue(out, name, t.place)
 		}
 		o := Outcome{
 			State: state, Finished: now.Wall, Attempts: p.attempts, Failures: p.failures, Losses: int(t.losses),
@@ -185,7 +185,7 @@ func (d *Dispatcher) retryAt(now Now, slot uint32, t *task, at int64, out *Batch
 	if p.dueRow {
 		d.delDue(out, p.due, p.id, p.what)
 	} else {
-		d.delQueue(out, name, t.place, p.id)
+		d.delQueue(out, name, t.place)
 	}
 	p.due, p.what, p.dueRow = at, DueRetry, true
 	d.putDue(out, at, p.id, DueRetry, t.rank(), name)

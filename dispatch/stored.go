@@ -10,7 +10,7 @@ const (
 	TableRuns     = 'r' // id → StoredRun: the run as it was asked for; never written again
 	TableStatus   = 'a' // id → Status, while it is not finished and there is something to say
 	TableOutcomes = 'f' // id → Outcome
-	TableQueue    = 'q' // name, 0, rank, place, lower half of the id → id: runs that wait for a worker or are with one
+	TableQueue    = 'q' // name, 0, rank, place → id: runs that wait for a worker or are with one
 	TableDue      = 'd' // time, id, what for → rank and name: what is to happen at a time
 	TableExpiry   = 'e' // time, id → size (uvarint): finished runs, by when they are forgotten
 	TableKeys     = 'k' // hash of name and idempotency key → id
@@ -309,16 +309,14 @@ func ParseDueKey(key []byte) (at int64, id ID, what byte, ok bool) {
 	return int64(binary.BigEndian.Uint64(key)), id, key[24], true
 }
 
-// AppendQueueKey is a key of TableQueue.
-func AppendQueueKey(dst, name []byte, rank uint8, place uint64, id ID) []byte {
-	dst = append(append(append(dst, name...), 0), rank)
-	dst = binary.BigEndian.AppendUint64(dst, place)
-	return append(dst, id[8:]...)
+// AppendQueueKey is a key of TableQueue. No two runs of a store ever have the same place.
+func AppendQueueKey(dst, name []byte, rank uint8, place uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(append(append(dst, name...), 0), rank), place)
 }
 
 // ParseQueueKey takes it apart.
 func ParseQueueKey(key []byte) (name []byte, rank uint8, place uint64, ok bool) {
-	n := len(key) - (1 + 1 + 8 + 8)
+	n := len(key) - (1 + 1 + 8)
 	if n < 0 || key[n] != 0 || key[n+1] > 9 {
 		return nil, 0, 0, false
 	}

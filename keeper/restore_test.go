@@ -25,7 +25,7 @@ func TestRestore(t *testing.T) {
 	add := func(name string, rank uint8, n int) {
 		for range n {
 			run := id(len(ops) + 1)
-			ops = append(ops, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte(name), rank, run.Stamp(), run), run[:]})
+			ops = append(ops, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte(name), rank, run.Stamp()), run[:]})
 		}
 	}
 	add("a", 4, 3)
@@ -66,7 +66,7 @@ func TestRestore(t *testing.T) {
 			t.Errorf("start %d: stamp %d, want %d", start, got.stamp, stamp)
 		}
 		if start == 4 {
-			k.Keep(batch(1, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("a"), 4, run.Stamp()+9, run), run[:]}))
+			k.Keep(batch(1, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("a"), 4, run.Stamp()+9), run[:]}))
 		}
 		if start == 3 {
 			k.Keep(batch(1, op{dispatch.TableMeta, []byte(dispatch.MetaStamp), binary.BigEndian.AppendUint64(nil, stamp+5)}))
@@ -109,7 +109,7 @@ func BenchmarkRestore(b *testing.B) {
 		for n := from; n < from+1000; n++ {
 			run := id(n)
 			ops = append(ops,
-				op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("mail"), 4, run.Stamp(), run), run[:]},
+				op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("mail"), 4, run.Stamp()), run[:]},
 				op{dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, int64(n), run), binary.AppendUvarint(nil, 300)})
 		}
 		n := uint64(from/1000 + 1)
