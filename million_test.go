@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,12 +43,12 @@ func addRun(b *store.Batch, stamp uint64, created int64, finished bool) {
 	r := dispatch.StoredRun{Policy: dispatch.DefaultPolicy(), Created: created, Rank: 4, Name: []byte("work"), Body: bytes.Repeat([]byte("7"), 200)}
 	b.Put(dispatch.TableRuns, id[:], r.Append(nil))
 	if !finished {
-		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, r.Rank, uint64(r.Rank)<<60|stamp, id), id[:])
+		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, r.Rank, uint64(r.Rank)<<60|stamp), id[:])
 		return
 	}
 	o := dispatch.Outcome{State: dispatch.Succeeded, Finished: created, Expires: created + r.Keep, Attempts: 1, Result: []byte(`"done"`)}
 	b.Put(dispatch.TableOutcomes, id[:], o.Append(nil))
-	b.Put(dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, o.Expires, id), []byte(strconv.Itoa(300)))
+	b.Put(dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, o.Expires, id), binary.AppendUvarint(nil, 300))
 }
 
 // TestMillion: a server with a million stored runs that wait and half a million that are kept is ready within seconds, says

@@ -32,7 +32,7 @@ func million(b *testing.B, s *server, n int) {
 		case i%100 >= 10:
 			put(dispatch.TableOutcomes, id[:], outcome.Append(nil))
 		default:
-			put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, name, 4, id.Stamp(), id), id[:])
+			put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, name, 4, id.Stamp()), id[:])
 		}
 		if i%1000 == 999 || i == n-1 {
 			number, err := s.keeper.Store().Append(&batch)

@@ -88,8 +88,12 @@ func (l *lane) goOn(order []byte) {
 }
 
 // perName makes a lane of each name, or name and rank, that has rows in a table; of the task's only, if one is asked for.
-// It makes none if there are too many. Rows of a lane differ in the last 16 bytes of their keys.
+// It makes none if there are too many. Rows of a lane differ in the end of their keys, an id, or in the queue a place.
 func (f *filter) perName(s *store.Store, table store.Table, from []byte) (all lanes, err error) {
+	order := len(dispatch.ID{})
+	if table == dispatch.TableQueue {
+		order = 8
+	}
 	to := []byte(nil)
 	if len(from) > 0 {
 		to = []byte{from[0] + 1}
@@ -102,8 +106,8 @@ func (f *filter) perName(s *store.Store, table store.Table, from []byte) (all la
 		var prefix []byte
 		short := false
 		err := s.ScanBack(table, from, to, func(key, _ []byte) bool {
-			short = len(key) < len(dispatch.ID{})
-			prefix = append([]byte{}, key[:max(0, len(key)-len(dispatch.ID{}))]...)
+			short = len(key) < order
+			prefix = append([]byte{}, key[:max(0, len(key)-order)]...)
 			return false
 		})
 		switch {

@@ -72,7 +72,7 @@ func (d *Dispatcher) unrecord(now Now, k *stored, r *StoredRun, out *Batch) {
 		d.delDue(out, at, k.id, what)
 		return
 	}
-	d.delQueue(out, r.Name, k.place, k.id)
+	d.delQueue(out, r.Name, k.place)
 	num := d.names.find(r.Name, 0)
 	if num == 0 {
 		return

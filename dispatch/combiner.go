@@ -55,12 +55,9 @@ func NewCombiner(d *Dispatcher, size int, clock func() Now) *Combiner {
 // the caller may use its bytes again. It reports false, and took nothing, if the ring is full.
 func (c *Combiner) Submit(in Input, sink Sink) bool {
 	if !c.held.CompareAndSwap(false, true) {
-		own := own(in)
-		if _, ok := c.ring.push(own.input(in.From), own); !ok {
-			own.free()
+		if !c.Post(in) {
 			return false
 		}
-		c.behind.Add(int64(len(in.Events)))
 		c.Help(sink)
 		c.catchUp(sink)
 		return true
@@ -74,6 +71,18 @@ func (c *Combiner) Submit(in Input, sink Sink) bool {
 	}
 	c.lookAgain(sink, extra)
 	return ok
+}
+
+// Post is Submit for a goroutine that does not run the dispatcher: the input is copied, and waits until somebody calls Help,
+// which the caller must see to, or Submit.
+func (c *Combiner) Post(in Input) bool {
+	own := own(in)
+	if _, ok := c.ring.push(own.input(in.From), own); !ok {
+		own.free()
+		return false
+	}
+	c.behind.Add(int64(len(in.Events)))
+	return true
 }
 
 // Exclusive calls f while nobody else runs the dispatcher, and waits for that. It is for what is done once, before there is

@@ -189,6 +189,49 @@ func TestCombinerBehindAnUnpublishedClaim(t *testing.T) {
 	}
 }
 
+// TestCombinerPost: what is posted waits until somebody helps, or submits something of their own, and comes first then. Its
+// bytes may be used again at once. A full ring takes no more.
+func TestCombinerPost(t *testing.T) {
+	now := func() dispatch.Now { return dispatch.Now{} }
+	d, err := dispatch.New(dispatch.DefaultConfig(), rand.NewPCG(1, 1), now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dispatch.NewCombiner(d, 2, now)
+	shared := &sharedCheck{next: make([]uint64, 1)}
+	sink := &listener{t: t, shared: shared, inside: new(atomic.Int32)}
+	seq := uint64(0)
+	give := func(take func(dispatch.Input) bool) bool {
+		in := dispatch.Input{
+			From: dispatch.MakeConn(0, 0, 1), Base: binary.LittleEndian.AppendUint64(nil, seq),
+			Events: []dispatch.Event{{Kind: dispatch.ListTasks, Seq: seq, Nonce: dispatch.Span{Len: 8}}},
+		}
+		taken := take(in)
+		clear(in.Base)
+		clear(in.Events)
+		if taken {
+			seq++
+		}
+		return taken
+	}
+	answered := func(want int64) {
+		t.Helper()
+		if n := shared.total.Load(); n != want {
+			t.Fatalf("%d answers, want %d", n, want)
+		}
+	}
+	if !give(c.Post) || !give(c.Post) || give(c.Post) {
+		t.Fatal("a ring of 2 did not take 2 inputs")
+	}
+	answered(0)
+	c.Help(sink)
+	answered(2)
+	if !give(c.Post) || !give(func(in dispatch.Input) bool { return c.Submit(in, sink) }) {
+		t.Fatal("full")
+	}
+	answered(4)
+}
+
 // TestCombinerPanic: an input that panics costs itself, and the dispatcher serves on.
 func TestCombinerPanic(t *testing.T) {
 	now := func() dispatch.Now { return dispatch.Now{} }

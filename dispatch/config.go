@@ -39,15 +39,15 @@ type TaskPolicy struct {
 }
 
 // policy is what counts for a task.
-func (c *Config) policy(name []byte) Policy {
+func (c *Config) policy(name []byte) *Policy {
 	for i := range c.Policies {
 		p := &c.Policies[i]
 		n := len(p.Task)
 		if string(name) == p.Task || n > 0 && p.Task[n-1] == '*' && len(name) >= n-1 && string(name[:n-1]) == p.Task[:n-1] {
-			return p.Policy
+			return &p.Policy
 		}
 	}
-	return c.Usual
+	return &c.Usual
 }
 
 // DefaultConfig is right for most. MaxBytes is for main to set: it depends on the machine.

@@ -107,12 +107,12 @@ func (d *Dispatcher) weigh(n int) {
 }
 
 func (d *Dispatcher) putQueue(out *Batch, name []byte, place uint64, id ID) {
-	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask, id)
+	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask)
 	d.put(out, TableQueue, d.key, bytesOf(id[:]))
 }
 
-func (d *Dispatcher) delQueue(out *Batch, name []byte, place uint64, id ID) {
-	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask, id)
+func (d *Dispatcher) delQueue(out *Batch, name []byte, place uint64) {
+	d.key = AppendQueueKey(d.key[:0], name, uint8(place>>rankShift), place&stampMask)
 	d.del(out, TableQueue, d.key)
 }
 

@@ -1,8 +1,8 @@
 package dispatch
 
 import (
+	"encoding/binary"
 	"encoding/json"
-	"strconv"
 )
 
 // endRun ends a run in memory, wherever it stands: what it came to is recorded, and told once that is safe. result is nil
@@ -31,7 +31,7 @@ func (d *Dispatcher) endRun(now Now, slot uint32, t *task, state RunState, resul
 		if p.dueRow {
 			d.delDue(out, p.due, p.id, p.what)
 		} else {
-			d.delQueue(out, name, t.place, p.id)
+			d.delQueue(out, name, t.place)
 		}
 		o := Outcome{
 			State: state, Finished: now.Wall, Attempts: p.attempts, Failures: p.failures, Losses: int(t.losses),
@@ -79,7 +79,7 @@ func (d *Dispatcher) recordEnd(now Now, k *kept, o *Outcome, policy *Policy, out
 	size := k.size + d.put(out, TableOutcomes, k.id[:], o.Append)
 	outcome := out.Ops[len(out.Ops)-1].Value
 	d.key = AppendExpiryKey(d.key[:0], o.Expires, k.id)
-	d.put(out, TableExpiry, d.key, bytesOf(strconv.AppendInt(nil, int64(size), 10)))
+	d.put(out, TableExpiry, d.key, func(dst []byte) []byte { return binary.AppendUvarint(dst, uint64(size)) })
 	if o.State != Succeeded {
 		d.key = AppendFailedKey(d.key[:0], o.State, k.name, k.id)
 		d.put(out, TableFailed, d.key, nil)
@@ -185,7 +185,7 @@ func (d *Dispatcher) retryAt(now Now, slot uint32, t *task, at int64, out *Batch
 	if p.dueRow {
 		d.delDue(out, p.due, p.id, p.what)
 	} else {
-		d.delQueue(out, name, t.place, p.id)
+		d.delQueue(out, name, t.place)
 	}
 	p.due, p.what, p.dueRow = at, DueRetry, true
 	d.putDue(out, at, p.id, DueRetry, t.rank(), name)

@@ -2,7 +2,7 @@ package dispatch
 
 import (
 	"encoding/binary"
-	"strconv"
+	"math"
 )
 
 // keep is what is known of the finished runs that are kept.
@@ -131,9 +131,9 @@ func (d *Dispatcher) delOutcome(id ID, r *StoredRun, o *Outcome, size int, out *
 
 // ExpirySize is how many bytes a run takes, from its value in TableExpiry; 0 if that says nothing.
 func ExpirySize(value []byte) int64 {
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil {
+	size, n := binary.Uvarint(value)
+	if n <= 0 || size > math.MaxInt64 {
 		return 0
 	}
-	return n
+	return int64(size)
 }

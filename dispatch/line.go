@@ -202,8 +202,7 @@ func (d *Dispatcher) feed(now Now, out *Batch) {
 }
 
 func laneKey(name []byte, rank uint8, place uint64) []byte {
-	k := AppendQueueKey(make([]byte, 0, len(name)+18), name, rank, place, ID{})
-	return k[:len(k)-8]
+	return AppendQueueKey(make([]byte, 0, len(name)+10), name, rank, place)
 }
 
 // wantAll is want for every lane of a name.

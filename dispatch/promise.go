@@ -52,12 +52,14 @@ func (d *Dispatcher) isRun(t *task) bool {
 
 // request takes a request that says more than the seed's could.
 func (d *Dispatcher) request(now Now, from Conn, ev *Event, base []byte, out *Batch) {
-	s := submit{Terms: NewTerms(), from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base)}
+	s := submit{from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base)}
 	if ev.Terms.Len > 0 {
 		if err := s.decode(ev.Terms.Of(base)); err != nil {
 			d.turnDown(&s, TooLarge, out)
 			return
 		}
+	} else {
+		s.Terms = NewTerms()
 	}
 	if ev.Kind == ScheduleTask {
 		s.Promise, s.Reply, s.at = true, ReplyID, ev.At

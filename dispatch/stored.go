@@ -10,9 +10,9 @@ const (
 	TableRuns     = 'r' // id → StoredRun: the run as it was asked for; never written again
 	TableStatus   = 'a' // id → Status, while it is not finished and there is something to say
 	TableOutcomes = 'f' // id → Outcome
-	TableQueue    = 'q' // name, 0, rank, place, lower half of the id → id: runs that wait for a worker or are with one
+	TableQueue    = 'q' // name, 0, rank, place → id: runs that wait for a worker or are with one
 	TableDue      = 'd' // time, id, what for → rank and name: what is to happen at a time
-	TableExpiry   = 'e' // time, id → size: finished runs, by when they are forgotten
+	TableExpiry   = 'e' // time, id → size (uvarint): finished runs, by when they are forgotten
 	TableKeys     = 'k' // hash of name and idempotency key → id
 	TableFailed   = 'x' // state, name, 0, id → nothing: runs that are dead, cancelled or expired
 	TableCalls    = 'c' // id → nothing: runs whose callback is still to be made
@@ -66,7 +66,7 @@ func (s RunState) Finished() bool { return s >= Succeeded }
 // ErrStored is returned for a value of the store that this version does not understand.
 var ErrStored = errors.New("dispatch: a stored value that this version does not understand")
 
-// form is the first byte of every value, for later ones.
+// form is the first byte of a Status and an Outcome, for later ones.
 const form = 1
 
 // StoredRun is a run as it was asked for. Its slices are parts of the value it was decoded from.
@@ -85,16 +85,46 @@ type StoredRun struct {
 // Priority is 9 for what comes first.
 func (r *StoredRun) Priority() int { return 9 - int(r.Rank) }
 
-// Append encodes the run.
+// runForm is the first byte of a StoredRun's value. 1 was without runMarks.
+const runForm = 2
+
+// What the second byte says beside the rank, in its lower half.
+const (
+	runRank    = 0x0f
+	runPolicy  = 1 << 4 // the policy is another than usualStored
+	runTimes   = 1 << 5 // there is a time that it is due, or a deadline
+	runStrings = 1 << 6 // there is more than a name
+)
+
+// usualStored is the policy that is left out of values of runForm. It is for ever what it is: only a new form can have another.
+var usualStored = Policy{Attempts: 5, Backoff: 1000, BackoffMax: 600_000, Keep: 86_400_000, KeepDead: 2_592_000_000}
+
+// Append encodes the run. Most say little: 23 of a usual run's hundred bytes are left out.
 func (r *StoredRun) Append(dst []byte) []byte {
-	dst = append(dst, form, r.Rank)
-	for _, v := range [...]int64{
-		r.Created, r.Due, r.Deadline, int64(r.Attempts), r.Backoff, r.BackoffMax, r.Timeout, r.TTL, r.Keep, r.KeepDead,
-	} {
-		dst = binary.AppendVarint(dst, v)
+	marks := r.Rank
+	if r.Policy != usualStored {
+		marks |= runPolicy
 	}
-	for _, s := range [...][]byte{r.Name, r.Key, r.Traceparent, r.Callback, r.Labels} {
-		dst = appendBytes(dst, s)
+	if r.Due|r.Deadline != 0 {
+		marks |= runTimes
+	}
+	if len(r.Key)+len(r.Traceparent)+len(r.Callback)+len(r.Labels) > 0 {
+		marks |= runStrings
+	}
+	dst = binary.AppendVarint(append(dst, runForm, marks), r.Created)
+	if marks&runTimes != 0 {
+		dst = binary.AppendVarint(binary.AppendVarint(dst, r.Due), r.Deadline)
+	}
+	if marks&runPolicy != 0 {
+		for _, v := range [...]int64{int64(r.Attempts), r.Backoff, r.BackoffMax, r.Timeout, r.TTL, r.Keep, r.KeepDead} {
+			dst = binary.AppendVarint(dst, v)
+		}
+	}
+	dst = appendBytes(dst, r.Name)
+	if marks&runStrings != 0 {
+		for _, s := range [...][]byte{r.Key, r.Traceparent, r.Callback, r.Labels} {
+			dst = appendBytes(dst, s)
+		}
 	}
 	if len(r.Key) > 0 {
 		dst = append(dst, r.BodyHash[:]...)
@@ -105,24 +135,30 @@ func (r *StoredRun) Append(dst []byte) []byte {
 // DecodeRun decodes a value of TableRuns. It returns ErrStored.
 func DecodeRun(b []byte) (r StoredRun, err error) {
 	in := reader{b: b}
-	if in.byte() != form {
+	if in.byte() != runForm {
 		return r, ErrStored
 	}
-	r.Rank = in.byte()
-	attempts := int64(0)
-	for _, v := range [...]*int64{
-		&r.Created, &r.Due, &r.Deadline, &attempts, &r.Backoff, &r.BackoffMax, &r.Timeout, &r.TTL, &r.Keep, &r.KeepDead,
-	} {
-		*v = in.varint()
+	marks := in.byte()
+	r.Rank, r.Policy, r.Created = marks&runRank, usualStored, in.varint()
+	if marks&runTimes != 0 {
+		r.Due, r.Deadline = in.varint(), in.varint()
 	}
-	r.Attempts = int(attempts)
-	for _, s := range [...]*[]byte{&r.Name, &r.Key, &r.Traceparent, &r.Callback, &r.Labels} {
-		*s = in.bytes()
+	if marks&runPolicy != 0 {
+		r.Attempts = int(in.varint())
+		for _, v := range [...]*int64{&r.Backoff, &r.BackoffMax, &r.Timeout, &r.TTL, &r.Keep, &r.KeepDead} {
+			*v = in.varint()
+		}
+	}
+	r.Name = in.bytes()
+	if marks&runStrings != 0 {
+		for _, s := range [...]*[]byte{&r.Key, &r.Traceparent, &r.Callback, &r.Labels} {
+			*s = in.bytes()
+		}
 	}
 	if len(r.Key) > 0 {
 		copy(r.BodyHash[:], in.take(len(r.BodyHash)))
 	}
-	if in.bad || r.Rank > 9 {
+	if in.bad || r.Rank > 9 || marks > runRank|runPolicy|runTimes|runStrings {
 		return r, ErrStored
 	}
 	if len(in.b) > 0 {
@@ -273,16 +309,14 @@ func ParseDueKey(key []byte) (at int64, id ID, what byte, ok bool) {
 	return int64(binary.BigEndian.Uint64(key)), id, key[24], true
 }
 
-// AppendQueueKey is a key of TableQueue.
-func AppendQueueKey(dst, name []byte, rank uint8, place uint64, id ID) []byte {
-	dst = append(append(append(dst, name...), 0), rank)
-	dst = binary.BigEndian.AppendUint64(dst, place)
-	return append(dst, id[8:]...)
+// AppendQueueKey is a key of TableQueue. No two runs of a store ever have the same place.
+func AppendQueueKey(dst, name []byte, rank uint8, place uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(append(append(dst, name...), 0), rank), place)
 }
 
 // ParseQueueKey takes it apart.
 func ParseQueueKey(key []byte) (name []byte, rank uint8, place uint64, ok bool) {
-	n := len(key) - (1 + 1 + 8 + 8)
+	n := len(key) - (1 + 1 + 8)
 	if n < 0 || key[n] != 0 || key[n+1] > 9 {
 		return nil, 0, 0, false
 	}

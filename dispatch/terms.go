@@ -64,16 +64,27 @@ func NewTerms() Terms {
 	return Terms{Priority: -1, Attempts: -1, Backoff: -1, BackoffMax: -1, Timeout: -1, TTL: -1, Keep: -1}
 }
 
+// What the first byte of encoded terms says. The reply is between them.
+const (
+	termsPromise = 1 << 0
+	termsStaffed = 1 << 1
+	termsReply   = 2      // bits further up
+	termsMore    = 1 << 4 // there is more: without it nothing else was said, as in nearly all terms
+)
+
 // Append encodes the terms for an event's Terms span.
 func (t *Terms) Append(dst []byte) []byte {
-	flags := byte(t.Reply) << 2
+	flags := byte(t.Reply) << termsReply
 	if t.Promise {
-		flags |= 1
+		flags |= termsPromise
 	}
 	if t.Staffed {
-		flags |= 2
+		flags |= termsStaffed
 	}
-	dst = append(dst, flags)
+	if !t.saysMore() {
+		return append(dst, flags)
+	}
+	dst = append(dst, flags|termsMore)
 	for _, v := range [...]int64{
 		int64(t.Priority), int64(t.Attempts), t.Backoff, t.BackoffMax, t.Timeout, t.TTL, t.Keep, t.Wait, t.Deadline,
 	} {
@@ -85,19 +96,28 @@ func (t *Terms) Append(dst []byte) []byte {
 	return dst
 }
 
+// saysMore tells whether the terms say more than flags do.
+func (t *Terms) saysMore() bool {
+	unsaid := int64(t.Priority) & int64(t.Attempts) & t.Backoff & t.BackoffMax & t.Timeout & t.TTL & t.Keep
+	return unsaid != -1 || t.Wait|t.Deadline != 0 || len(t.Key)+len(t.Traceparent)+len(t.Callback)+len(t.Labels) > 0
+}
+
 var errTerms = errors.New("dispatch: terms that are none")
 
 // decode reads what Append wrote. Slices are parts of b.
 func (t *Terms) decode(b []byte) error {
 	r := reader{b: b}
 	flags := r.byte()
-	t.Promise, t.Staffed, t.Reply = flags&1 != 0, flags&2 != 0, Reply(flags>>2)
-	t.Priority, t.Attempts = int(r.varint()), int(r.varint())
-	for _, v := range [...]*int64{&t.Backoff, &t.BackoffMax, &t.Timeout, &t.TTL, &t.Keep, &t.Wait, &t.Deadline} {
-		*v = r.varint()
-	}
-	for _, s := range [...]*[]byte{&t.Key, &t.Traceparent, &t.Callback, &t.Labels} {
-		*s = r.bytes()
+	*t = NewTerms()
+	t.Promise, t.Staffed, t.Reply = flags&termsPromise != 0, flags&termsStaffed != 0, Reply(flags>>termsReply&3)
+	if flags&termsMore != 0 {
+		t.Priority, t.Attempts = int(r.varint()), int(r.varint())
+		for _, v := range [...]*int64{&t.Backoff, &t.BackoffMax, &t.Timeout, &t.TTL, &t.Keep, &t.Wait, &t.Deadline} {
+			*v = r.varint()
+		}
+		for _, s := range [...]*[]byte{&t.Key, &t.Traceparent, &t.Callback, &t.Labels} {
+			*s = r.bytes()
+		}
 	}
 	if r.bad || len(r.b) > 0 {
 		return errTerms
@@ -106,21 +126,19 @@ func (t *Terms) decode(b []byte) error {
 }
 
 // policy is what the terms come to with what the task says where they are silent.
-func (t *Terms) policy(of Policy) Policy {
-	if t.Attempts >= 0 {
-		of.Attempts = t.Attempts
+func (t *Terms) policy(usual *Policy) Policy {
+	return Policy{
+		Attempts: said(t.Attempts, usual.Attempts), Backoff: said(t.Backoff, usual.Backoff), BackoffMax: said(t.BackoffMax, usual.BackoffMax),
+		Timeout: said(t.Timeout, usual.Timeout), TTL: said(t.TTL, usual.TTL), Keep: said(t.Keep, usual.Keep), KeepDead: usual.KeepDead,
 	}
-	for _, v := range [...]struct {
-		to   *int64
-		said int64
-	}{
-		{&of.Backoff, t.Backoff}, {&of.BackoffMax, t.BackoffMax}, {&of.Timeout, t.Timeout}, {&of.TTL, t.TTL}, {&of.Keep, t.Keep},
-	} {
-		if v.said >= 0 {
-			*v.to = v.said
-		}
+}
+
+// said is what was said, or else what is usual.
+func said[N int | int64](v, usual N) N {
+	if v >= 0 {
+		return v
 	}
-	return of
+	return usual
 }
 
 // usualPriority is that of whatever does not say another.

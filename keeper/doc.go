@@ -15,5 +15,5 @@
 // All other methods may be called from any goroutine.
 //
 // The goroutines are the keeper's, from [Keeper.Start] to [Keeper.Close]: Config.Readers that answer the dispatcher's
-// questions, and one that speaks for all: it alone submits events.
+// questions, and one that tells it what they found. What is durable the store's own goroutine tells. One submits at a time.
 package keeper

@@ -53,7 +53,8 @@ func (c *Config) validate() error {
 }
 
 // Submitter is the way to the dispatcher; reactor.Submitter is one. Submit reports false if stop was closed before it
-// could pass the input on. Help runs what the dispatcher left over, and reports whether it had.
+// could pass the input on. Help runs what the dispatcher left over, and reports whether it had. No two goroutines use it at
+// once.
 type Submitter interface {
 	Submit(in dispatch.Input, stop <-chan struct{}) bool
 	Help() bool
@@ -71,6 +72,7 @@ type Keeper struct {
 	over  atomic.Bool   // nothing is kept any more
 
 	news   news
+	speech speech
 	loads  chan dispatch.Load
 	called chan [16]byte
 	made   made
@@ -109,7 +111,8 @@ func (k *Keeper) Start(to Submitter, call func(run [16]byte)) {
 	for range k.cfg.Readers {
 		k.work.Go(k.read)
 	}
-	k.work.Go(func() { k.speak(to) })
+	k.speakTo(to)
+	k.work.Go(k.speak)
 }
 
 // Store is the store, for those who only read it.

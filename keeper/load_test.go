@@ -19,7 +19,7 @@ func TestLoad(t *testing.T) {
 	var queue, due, expiry, failed [4][]byte
 	for n := 1; n <= 3; n++ {
 		run := id(n)
-		queue[n] = dispatch.AppendQueueKey(nil, []byte("mail"), 4, uint64(n), run)
+		queue[n] = dispatch.AppendQueueKey(nil, []byte("mail"), 4, uint64(n))
 		due[n] = dispatch.AppendDueKey(nil, int64(n), run, dispatch.DueStart)
 		expiry[n] = dispatch.AppendExpiryKey(nil, int64(n), run)
 		failed[n] = dispatch.AppendFailedKey(nil, dispatch.Dead, []byte("mail"), run)
@@ -118,7 +118,7 @@ func TestLoadsAreBounded(t *testing.T) {
 func TestLoadKeepsRange(t *testing.T) {
 	k := open(t, config(t, vfs.NewMem()))
 	run := id(1)
-	key := dispatch.AppendQueueKey(nil, []byte("mail"), 4, 1, run)
+	key := dispatch.AppendQueueKey(nil, []byte("mail"), 4, 1)
 	from := bytes.Clone(key)
 	k.Keep(batch(1, op{dispatch.TableQueue, key, run[:]}))
 	if err := k.Store().Wait(1); err != nil {

@@ -25,15 +25,15 @@ func TestRestore(t *testing.T) {
 	add := func(name string, rank uint8, n int) {
 		for range n {
 			run := id(len(ops) + 1)
-			ops = append(ops, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte(name), rank, run.Stamp(), run), run[:]})
+			ops = append(ops, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte(name), rank, run.Stamp()), run[:]})
 		}
 	}
 	add("a", 4, 3)
 	add("a", 0, 2)
 	add("ab", 4, 1)
 	add(strings.Repeat("n", 128), 9, 5)
-	for n, size := range []string{"100", "23", "?"} {
-		ops = append(ops, op{dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, 5, id(n)), []byte(size)})
+	for n, size := range [][]byte{binary.AppendUvarint(nil, 300), {23}, {0x80}} {
+		ops = append(ops, op{dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, 5, id(n)), size})
 	}
 	run := id(900)
 	ops = append(ops, op{dispatch.TableRuns, run[:], []byte("r")})
@@ -52,7 +52,7 @@ func TestRestore(t *testing.T) {
 		if start == 5 {
 			want["a/4"]++
 		}
-		if !maps.Equal(got.lanes, want) || got.runs != 3 || got.bytes != 123 || got.epoch != start {
+		if !maps.Equal(got.lanes, want) || got.runs != 3 || got.bytes != 323 || got.epoch != start {
 			t.Errorf("start %d: %+v", start, got)
 		}
 		stamp := run.Stamp()
@@ -66,7 +66,7 @@ func TestRestore(t *testing.T) {
 			t.Errorf("start %d: stamp %d, want %d", start, got.stamp, stamp)
 		}
 		if start == 4 {
-			k.Keep(batch(1, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("a"), 4, run.Stamp()+9, run), run[:]}))
+			k.Keep(batch(1, op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("a"), 4, run.Stamp()+9), run[:]}))
 		}
 		if start == 3 {
 			k.Keep(batch(1, op{dispatch.TableMeta, []byte(dispatch.MetaStamp), binary.BigEndian.AppendUint64(nil, stamp+5)}))
@@ -109,8 +109,8 @@ func BenchmarkRestore(b *testing.B) {
 		for n := from; n < from+1000; n++ {
 			run := id(n)
 			ops = append(ops,
-				op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("mail"), 4, run.Stamp(), run), run[:]},
-				op{dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, int64(n), run), []byte("300")})
+				op{dispatch.TableQueue, dispatch.AppendQueueKey(nil, []byte("mail"), 4, run.Stamp()), run[:]},
+				op{dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, int64(n), run), binary.AppendUvarint(nil, 300)})
 		}
 		n := uint64(from/1000 + 1)
 		if k.Keep(batch(n, ops...)); n%20 == 0 {

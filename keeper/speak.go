@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"workman/dispatch"
@@ -53,13 +54,19 @@ func (k *Keeper) tell(change func(n *news)) {
 	}
 }
 
-// told is the store's Config.Told.
+// told is the store's Config.Told. The store's goroutine says it itself: acknowledgements wait for that, and waking another
+// to do so costs as much as all the rest.
 func (k *Keeper) told(n uint64, err error) {
 	if err != nil {
 		k.lost(n, err)
 	}
 	k.made.forget(n)
-	k.tell(func(news *news) { news.durable = n })
+	k.news.mu.Lock()
+	k.news.durable = n
+	k.news.mu.Unlock()
+	if !k.say() || !k.speech.active.Swap(true) { // who speaks says it when there is somebody, or notices that the store works
+		k.tell(func(*news) {})
+	}
 }
 
 // lost says that no batch behind last will ever be durable.
@@ -83,26 +90,67 @@ func (k *Keeper) loaded(a answer) {
 // quietSeconds is after how many seconds without news the store is said not to work any more.
 const quietSeconds = 10
 
-// speak tells the dispatcher the news until the keeper is closed.
-func (k *Keeper) speak(to Submitter) {
+// speech is what is being said to the dispatcher, by one goroutine at a time.
+type speech struct {
+	mu     sync.Mutex
+	to     Submitter // nil: nobody speaks yet, or any more
+	in     dispatch.Input
+	active atomic.Bool // something was said since that was looked at last
+}
+
+// say tells the dispatcher the news, and that these callbacks are done. It reports false if nobody speaks.
+func (k *Keeper) say(called ...[16]byte) bool {
+	s := &k.speech
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.to == nil {
+		return false
+	}
+	in := &s.in
+	in.Events, in.Base = in.Events[:0], in.Base[:0]
+	for _, run := range called {
+		addCalled(in, run)
+	}
+	k.addCalled(in)
+	said, over := k.gather(in)
+	if len(in.Events) > 0 && !s.to.Submit(*in, k.stop) {
+		return false
+	}
+	k.heard(said, over)
+	for s.to.Help() {
+		continue
+	}
+	if cap(in.Base) > mostBytes {
+		in.Base = nil
+	}
+	return true
+}
+
+// speakTo says to whom; nil: to nobody.
+func (k *Keeper) speakTo(to Submitter) {
+	k.speech.mu.Lock()
+	defer k.speech.mu.Unlock()
+	k.speech.to = to
+}
+
+// speak tells the dispatcher what others than the store have to say, until the keeper is closed.
+func (k *Keeper) speak() {
 	defer k.silence()
-	var in dispatch.Input
+	defer k.speakTo(nil)
 	var look <-chan time.Time // while the store works
-	var worked, quiet int
+	quiet := 0
 	for {
-		for to.Help() {
-			continue
-		}
-		in.Events, in.Base = in.Events[:0], in.Base[:0]
+		said := false
 		select {
 		case <-k.stop:
 			return
 		case <-k.news.poke:
+			said = k.say()
 		case run := <-k.called:
-			addCalled(&in, run)
+			said = k.say(run)
 		case <-look:
-			if quiet++; worked > 0 {
-				worked, quiet = 0, 0
+			if quiet++; k.speech.active.Swap(false) {
+				quiet = 0
 			}
 			if quiet >= quietSeconds {
 				look = nil
@@ -110,18 +158,12 @@ func (k *Keeper) speak(to Submitter) {
 			}
 			continue
 		}
-		if worked++; look == nil {
-			look, worked, quiet = time.Tick(time.Second), 1, 0
-			k.cfg.Working(true)
-		}
-		k.addCalled(&in)
-		said, over := k.gather(&in)
-		if len(in.Events) > 0 && !to.Submit(in, k.stop) {
+		if !said {
 			return
 		}
-		k.heard(said, over)
-		if cap(in.Base) > mostBytes {
-			in.Base = nil
+		if k.speech.active.Store(true); look == nil {
+			look, quiet = time.Tick(time.Second), 0
+			k.cfg.Working(true)
 		}
 	}
 }

@@ -129,15 +129,20 @@ func (l *Loop) deaf(c *conn) {
 }
 
 // Wake makes the loop call its service's Woken soon. It may be called from any goroutine; calls that come before the
-// loop got to it are one.
-func (l *Loop) Wake() {
+// loop got to it are one. It reports false if that will not be: the loop has had no connection yet, or the server is closed.
+func (l *Loop) Wake() bool {
 	el := l.el.Load()
-	if el == nil || !l.waken.CompareAndSwap(false, true) {
-		return
+	if el == nil {
+		return false
+	}
+	if !l.waken.CompareAndSwap(false, true) {
+		return true
 	}
 	if err := (*el).Execute(context.Background(), wake{l}); err != nil {
 		l.waken.Store(false) // the engine is being stopped
+		return false
 	}
+	return true
 }
 
 // do runs f on the loop, soon; never if the loop has had no connection yet, or the server is closed.

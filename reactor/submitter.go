@@ -17,16 +17,21 @@ type Submitter struct {
 // Submitter makes one for a goroutine that is about to submit.
 func (t *Tasks) Submitter() *Submitter { return &Submitter{tasks: t, courier: courier{tasks: t}} }
 
-// Submit passes an input on, in order with what this goroutine submitted before, and runs the dispatcher if it is idle.
-// While the ring is full, somebody is emptying it: it is tried again, until stop is closed. Then Submit reports false,
-// and took nothing. Otherwise the input's bytes may be used again.
+// Submit passes an input on, in order with what this goroutine submitted before. If a loop can be woken it runs the
+// dispatcher, since what comes of it is for connections: so its effects need not be carried, and the loop does not wait for
+// the dispatcher meanwhile. Without one it is run here, if it is idle. While the ring is full, somebody is emptying it: it is
+// tried again, until stop is closed. Then Submit reports false, and took nothing. Otherwise the input's bytes may be used
+// again.
 func (s *Submitter) Submit(in dispatch.Input, stop <-chan struct{}) bool {
-	for !s.tasks.combiner.Submit(in, s) {
+	for !s.tasks.combiner.Post(in) {
 		select {
 		case <-stop:
 			return false
 		case <-time.After(time.Millisecond):
 		}
+	}
+	if len(s.tasks.ends) == 0 || !s.tasks.ends[0].loop.Wake() {
+		s.tasks.combiner.Help(s)
 	}
 	return true
 }

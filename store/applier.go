@@ -16,11 +16,11 @@ type memory struct {
 	memtables []*memtable
 }
 
-// add makes the operations of a frame visible.
-func (m *memory) add(ops []byte) {
+// add makes the operations of a frame visible, so many.
+func (m *memory) add(ops []byte, count int) {
 	m.readers.Lock()
 	defer m.readers.Unlock()
-	m.memtables[len(m.memtables)-1].add(ops)
+	m.memtables[len(m.memtables)-1].add(ops, count)
 }
 
 // begin goes on with a new memtable, and returns the one before.
@@ -28,7 +28,6 @@ func (m *memory) begin(next *memtable) *memtable {
 	m.readers.Lock()
 	defer m.readers.Unlock()
 	full := m.memtables[len(m.memtables)-1]
-	next.entries = make([]entry, 0, len(full.entries)+len(full.entries)/8) // they are much alike
 	m.memtables = append(m.memtables, next)
 	return full
 }
@@ -41,11 +40,11 @@ func (m *memory) drop(t *memtable) {
 }
 
 // publish keeps what somebody has sorted, so that it need not be done again.
-func (m *memory) publish(t *memtable, sorted []uint32) {
+func (m *memory) publish(t *memtable, s *snapshot) {
 	m.readers.Lock()
 	defer m.readers.Unlock()
-	if len(t.sorted) < len(sorted) {
-		t.sorted = sorted
+	if t.done < s.done {
+		t.sorted, t.done = s.sorted, s.done
 	}
 }
 
@@ -63,11 +62,12 @@ func (s *Store) applyAll() {
 
 // apply tries until it has done it. It reports false if it was stopped.
 func (s *Store) apply(m *memtable) bool {
+	m.enterAll()
 	s.readers.RLock()
 	sorted := m.snapshot
 	s.readers.RUnlock()
 	sorted.sort()
-	s.publish(m, sorted.sorted)
+	s.publish(m, &sorted)
 	for {
 		select {
 		case <-s.stop:

@@ -44,9 +44,11 @@ func (b *Batch) op(t Table, key []byte, size uint64) {
 	case t < 'a' || t > 'z' || t == watermark:
 		b.err = fmt.Errorf("store: %q is no table: it must be a letter from a to z, and %q is the store's own", t, watermark)
 	}
-	b.ops = binary.AppendUvarint(b.ops, uint64(len(key))+1)
-	b.ops = binary.AppendUvarint(b.ops, size)
-	b.ops = append(b.ops, byte(t))
+	if keys := uint64(len(key)) + 1; keys|size < 0x80 { // as they nearly always are: a uvarint of one byte
+		b.ops = append(b.ops, byte(keys), byte(size), byte(t))
+	} else {
+		b.ops = append(binary.AppendUvarint(binary.AppendUvarint(b.ops, keys), size), byte(t))
+	}
 	b.ops = append(b.ops, key...)
 	b.count++
 }

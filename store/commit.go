@@ -5,24 +5,17 @@ import (
 	"fmt"
 )
 
-// step is what the committer tells the teller, in order: a frame is durable, a segment is sealed and another begun, or
-// it is over.
-type step struct {
-	ops  []byte
-	last uint64
-	next *memtable // the new segment's, instead
-	err  error     // or why there is no more
-}
-
 var errStopped = errors.New("store: stopped")
 
-// commit is the committer: it writes what has gathered, one frame after the other.
+// commit is the committer: it writes what has gathered, one frame after the other. What is durable it makes visible, and says
+// so. That is little: what a frame holds is looked at when it has to be, by others.
 func (s *Store) commit() {
-	defer close(s.written)
+	defer s.halt()
+	defer close(s.sealed)
 	for {
 		c, ok := s.take()
 		if !ok {
-			return
+			break
 		}
 		var err error
 		if c.seal {
@@ -30,13 +23,18 @@ func (s *Store) commit() {
 		} else {
 			err = s.write(c)
 		}
-		switch {
-		case err != nil:
-			s.written <- step{err: err}
-			return
-		case !c.seal:
-			s.written <- step{ops: c.ops, last: c.last}
+		if err != nil {
+			s.fail(err)
+		} else if !c.seal && s.Err() == nil { // it may have failed meanwhile for another reason
+			s.add(c.ops, c.count)
+			s.announce(c)
 		}
+	}
+	s.mu.Lock()
+	told, failure := s.told, s.failure
+	s.mu.Unlock()
+	if failure != nil && s.cfg.Told != nil {
+		s.cfg.Told(told, failure)
 	}
 }
 
@@ -114,7 +112,7 @@ func (s *Store) roll() error {
 	if full.later != nil {
 		s.raise(full.later.batch.Load())
 	}
-	s.written <- step{next: &memtable{segment: full.number + 1, slot: slot}}
+	s.sealed <- s.begin(newMemtable(full.number+1, slot, s.cfg.Once))
 	return nil
 }
 
@@ -126,38 +124,14 @@ func request(want chan<- struct{}) {
 	}
 }
 
-// tell is the teller: what is durable it makes visible, and then says so, while the committer writes the next frame.
-func (s *Store) tell() {
-	defer s.halt()
-	defer close(s.sealed)
-	for st := range s.written {
-		switch {
-		case st.err != nil:
-			s.fail(st.err)
-		case st.next != nil:
-			s.sealed <- s.begin(st.next)
-		case s.Err() != nil: // it was written when the store had failed for another reason
-		default:
-			s.add(st.ops)
-			s.announce(st)
-		}
-	}
+func (s *Store) announce(c chunk) {
 	s.mu.Lock()
-	told, failure := s.told, s.failure
-	s.mu.Unlock()
-	if failure != nil && s.cfg.Told != nil {
-		s.cfg.Told(told, failure)
-	}
-}
-
-func (s *Store) announce(st step) {
-	s.mu.Lock()
-	s.told = st.last
-	s.pending -= int64(len(st.ops))
+	s.told = c.last
+	s.pending -= int64(len(c.ops))
 	s.news.Broadcast()
 	s.mu.Unlock()
 	if s.cfg.Told != nil {
-		s.cfg.Told(st.last, nil)
+		s.cfg.Told(c.last, nil)
 	}
 }
 

@@ -160,3 +160,19 @@ func FilterHits(s *Store) int64 { return s.state.db.Metrics().Filter.Hits }
 func Compact(s *Store, t Table) error {
 	return s.state.db.Compact(context.Background(), []byte{byte(t)}, []byte{byte(t) + 1}, false)
 }
+
+// SortedKeys are the keys of the operations in frames, of each the newest first, as they come when more frames are added and
+// sorted each time, and which operation it is of each.
+func SortedKeys(frames [][]byte, once string) (keys [][]byte, which []int) {
+	m := newMemtable(1, "", once)
+	for _, ops := range frames {
+		m.add(ops, 0)
+		m.enterAll()
+		m.sort()
+	}
+	for _, n := range m.sorted {
+		key, _ := m.key(n)
+		keys, which = append(keys, key), append(which, int(n))
+	}
+	return keys, which
+}

@@ -12,19 +12,21 @@ import (
 // memtable is what one segment holds, to be read from memory until Pebble has it. It keeps the operations as they were
 // committed, and for each an entry without a pointer, so that a million of them are nothing to the collector.
 //
-// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes. Whoever looks
-// up a key indexes what is not indexed yet: most of what is written is never looked up while it is here, and an index costs
-// as much as all the rest of adding.
+// One goroutine adds; the overlay's lock keeps readers away meanwhile. What a [snapshot] shows never changes. Whoever reads
+// enters what is not entered yet, and whoever looks up a key indexes it: most of what is written is never read while it is
+// here, but once when it is sorted, and an index costs as much as all the rest.
 type memtable struct {
 	segment uint64
 	slot    string
 	snapshot
-	index index
+	count   int // of operations, as far as it is known
+	entered int // frames whose operations have entries
+	index   index
 }
 
 // index finds a memtable's entries by their keys.
 type index struct {
-	mu     sync.Mutex // of readers among themselves
+	mu     sync.Mutex // of readers among themselves, and those who enter
 	newest []uint32   // hash table with open addressing: for each hash its newest entry, counted from 1; 0 is none
 	hashes int        // that are in it: at most half as many as there is room for
 	of     []hashed   // by entry, as far as they are indexed
@@ -40,41 +42,68 @@ type hashed struct {
 type snapshot struct {
 	frames  [][]byte
 	entries []entry
-	sorted  []uint32 // the entries that are in order already, by key and then newest first
+	once    string   // as in Config
+	done    int      // entries that are in order already
+	sorted  []uint32 // these, by key and then newest first, without those that annihilate each other
 }
 
 // entry is one operation.
 type entry struct {
-	prefix uint64 // the first bytes of the key: most comparisons need no more
-	frame  uint32 // in which
-	at     uint32 // and where
+	frame uint32 // in which
+	at    uint32 // and where
 }
 
 var seed = maphash.MakeSeed()
 
-// add takes the operations of one frame, which have been checked. It keeps the slice.
-func (m *memtable) add(ops []byte) {
-	frame := uint32(len(m.frames))
+// newMemtable is that of a segment in a slot. once is as in Config.
+func newMemtable(segment uint64, slot, once string) *memtable {
+	return &memtable{segment: segment, slot: slot, snapshot: snapshot{once: once}}
+}
+
+// add takes the operations of one frame, which have been checked, and are so many. It keeps the slice.
+func (m *memtable) add(ops []byte, count int) {
 	m.frames = append(m.frames, ops)
-	for at := 0; at < len(ops); {
-		op, n, err := parse(ops[at:])
-		if err != nil {
-			panic("store: operations were not checked: " + err.Error())
+	m.count += count
+}
+
+// readStep is how many operations are entered or indexed in one go: adding waits meanwhile. Those of one frame are entered
+// together.
+const readStep = 4096
+
+// enter makes entries of some more operations, and reports whether that is all of them.
+func (m *memtable) enter() bool {
+	m.index.mu.Lock()
+	defer m.index.mu.Unlock()
+	if m.entries == nil {
+		m.entries = make([]entry, 0, m.count)
+	}
+	for last := len(m.entries) + readStep; m.entered < len(m.frames) && len(m.entries) < last; m.entered++ {
+		ops := m.frames[m.entered]
+		for at := 0; at < len(ops); {
+			_, n, err := parse(ops[at:])
+			if err != nil {
+				panic("store: operations were not checked: " + err.Error())
+			}
+			m.entries = append(m.entries, entry{frame: uint32(m.entered), at: uint32(at)})
+			at += n
 		}
-		m.entries = append(m.entries, entry{prefix: prefixOf(op.key), frame: frame, at: uint32(at)})
-		at += n
+	}
+	return m.entered == len(m.frames)
+}
+
+// enterAll does it for one to which nothing is added any more.
+func (m *memtable) enterAll() {
+	for !m.enter() {
+		continue
 	}
 }
 
-// indexStep is how many entries are indexed in one go: adding waits meanwhile.
-const indexStep = 4096
-
-// extend indexes some more entries, and reports whether that is all of them.
+// extend indexes some more entries, and reports whether that is all of them. All are entered.
 func (m *memtable) extend() bool {
 	x := &m.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for range min(indexStep, len(m.entries)-len(x.of)) {
+	for range min(readStep, len(m.entries)-len(x.of)) {
 		n := uint32(len(x.of))
 		hash := uint32(maphash.Bytes(seed, m.op(n).key))
 		if 2*x.hashes >= len(x.newest) {
@@ -136,130 +165,45 @@ func (s *snapshot) op(i uint32) operation {
 	return op
 }
 
-// key is an entry's. It was checked when it was added.
-func (s *snapshot) key(i uint32) []byte {
+// key is an entry's, and whether it is deleted. It was checked when it was added.
+func (s *snapshot) key(i uint32) (key []byte, deleted bool) {
 	e := &s.entries[i]
 	b := s.frames[e.frame][e.at:]
 	size, n := binary.Uvarint(b)
-	_, m := binary.Uvarint(b[n:])
-	return b[n+m:][:size]
+	value, m := binary.Uvarint(b[n:])
+	return b[n+m:][:size], value == 0
 }
 
 // sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
 func (s *snapshot) sort() bool {
-	done := len(s.sorted)
-	if done == len(s.entries) {
+	if s.done == len(s.entries) {
 		return false
 	}
-	s.sorted = s.merge(s.sorted, s.byTable(done))
+	s.sorted, s.done = s.merge(s.sorted, s.byTable(s.done)), len(s.entries)
 	return true
-}
-
-// byTable sorts the entries from one number on. Their tables come first: within one, most come in order.
-func (s *snapshot) byTable(from int) []uint32 {
-	var ends [257]int // of each table's entries, one further on
-	for _, e := range s.entries[from:] {
-		ends[e.prefix>>56+1]++
-	}
-	for i := 1; i < len(ends); i++ {
-		ends[i] += ends[i-1]
-	}
-	sorted := make([]uint32, len(s.entries)-from)
-	for i, e := range s.entries[from:] {
-		end := &ends[e.prefix>>56]
-		sorted[*end] = uint32(from + i)
-		*end++
-	}
-	begin := 0
-	for _, end := range ends[:256] {
-		s.sortPiles(sorted[begin:end])
-		begin = end
-	}
-	return sorted
-}
-
-// maxPiles is how many ascending sequences may be mixed for sortPiles to take them apart.
-const maxPiles = 16
-
-// sortPiles sorts entries that are a few ascending sequences mixed, as the keys of runs are that come, go on and end, in
-// the order in which they began: it takes them apart and merges them, with a third of the comparisons of sorting. Keys are
-// all over the memory, so each is looked at once for that.
-func (s *snapshot) sortPiles(all []uint32) {
-	var piles [][]uint32
-	var tops [][]byte // the last key of each
-next:
-	for _, n := range all {
-		key := s.key(n)
-		for i, top := range tops {
-			if bytes.Compare(top, key) < 0 {
-				piles[i], tops[i] = append(piles[i], n), key
-				continue next
-			}
-		}
-		if len(piles) == maxPiles {
-			slices.SortFunc(all, s.compare)
-			return
-		}
-		piles, tops = append(piles, append(make([]uint32, 0, len(all)/(len(piles)+1)), n)), append(tops, key)
-	}
-	for len(piles) > 1 {
-		piles = append(piles[2:], s.merge(piles[0], piles[1]))
-	}
-	if len(piles) == 1 {
-		copy(all, piles[0])
-	}
 }
 
 // merge makes one ascending sequence of two.
 func (s *snapshot) merge(a, b []uint32) []uint32 {
-	if len(a) == 0 || len(b) == 0 || s.compare(a[len(a)-1], b[0]) < 0 { // as it is with ascending ids
-		return append(slices.Clip(a), b...)
+	if len(a) == 0 {
+		return b
 	}
 	merged := make([]uint32, 0, len(a)+len(b))
-	first, second := s.key(a[0]), s.key(b[0])
-	for {
-		c := bytes.Compare(first, second)
-		if c < 0 || c == 0 && a[0] > b[0] {
-			merged = append(merged, a[0])
-			if a = a[1:]; len(a) == 0 {
-				return append(merged, b...)
-			}
-			first = s.key(a[0])
+	for len(a) > 0 && len(b) > 0 {
+		if s.compare(a[0], b[0]) < 0 {
+			merged, a = append(merged, a[0]), a[1:]
 		} else {
-			merged = append(merged, b[0])
-			if b = b[1:]; len(b) == 0 {
-				return append(merged, a...)
-			}
-			second = s.key(b[0])
+			merged, b = append(merged, b[0]), b[1:]
 		}
 	}
-}
-
-// compare orders entries by key, and those of one key from the newest to the oldest.
-func (s *snapshot) compare(a, b uint32) int {
-	if c := cmp.Compare(s.entries[a].prefix, s.entries[b].prefix); c != 0 {
-		return c
-	}
-	if c := bytes.Compare(s.key(a), s.key(b)); c != 0 {
-		return c
-	}
-	return cmp.Compare(b, a)
+	return append(append(merged, a...), b...)
 }
 
 // search says how many of the sorted entries have keys before this one.
 func (s *snapshot) search(key []byte) int {
 	n, _ := slices.BinarySearchFunc(s.sorted, key, func(i uint32, key []byte) int {
-		return cmp.Or(bytes.Compare(s.key(i), key), 1) // never equal: we want the first of several
+		of, _ := s.key(i)
+		return cmp.Or(bytes.Compare(of, key), 1) // never equal: we want the first of several
 	})
 	return n
-}
-
-// prefixOf sorts as the key does, as far as it goes.
-func prefixOf(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
-	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
 }

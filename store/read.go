@@ -36,7 +36,7 @@ func (m *memory) lookUp(key []byte) (op operation, ok, indexed bool) {
 	m.readers.RLock()
 	defer m.readers.RUnlock()
 	for _, t := range slices.Backward(m.memtables) {
-		if !t.extend() {
+		if !t.enter() || !t.extend() {
 			return op, false, false
 		}
 		if op, ok := t.get(key); ok {
@@ -110,9 +110,20 @@ func nearest(cursors []cursor, back bool) (best cursor) {
 	return best
 }
 
+// lockEntered keeps who adds away, when all that was added has been entered.
+func (m *memory) lockEntered() {
+	for {
+		m.readers.RLock()
+		if !slices.ContainsFunc(m.memtables, func(t *memtable) bool { return !t.enter() }) {
+			return
+		}
+		m.readers.RUnlock()
+	}
+}
+
 // cursors are one for each place where keys may be, the newest first, all as of one moment.
 func (s *Store) cursors(lower, upper []byte, back bool) ([]cursor, error) {
-	s.readers.RLock()
+	s.lockEntered()
 	tables := slices.Clone(s.memtables)
 	snapshots := make([]snapshot, len(tables))
 	for i, t := range tables {
@@ -126,7 +137,7 @@ func (s *Store) cursors(lower, upper []byte, back bool) ([]cursor, error) {
 	var all []cursor
 	for i, t := range slices.Backward(tables) {
 		snapshots[i].sort()
-		s.publish(t, snapshots[i].sorted)
+		s.publish(t, &snapshots[i])
 		all = append(all, newMemoryCursor(&snapshots[i], lower, upper, back))
 	}
 	p := &pebbleCursor{Iterator: it, back: back}

@@ -127,15 +127,14 @@ func (s *state) apply(segment uint64, m *snapshot) error {
 	}
 	var names []string
 	for from := 0; from < len(m.sorted); {
-		entries, to := s.newest(m, from)
-		if from = to; len(entries) == 0 {
-			continue
-		}
 		name := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-%d", segment, len(names)))
-		if err := s.write(name, m, entries); err != nil {
+		to, any, err := s.write(name, m, from)
+		if err != nil {
 			return fmt.Errorf("writing a sorted table: %w", err)
 		}
-		names = append(names, name)
+		if from = to; any {
+			names = append(names, name)
+		}
 	}
 	mark := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-mark", segment))
 	if err := s.writeMark(mark, segment); err != nil {
@@ -176,62 +175,63 @@ func (s *state) get(key []byte) (value []byte, ok bool, err error) {
 	return value, true, closer.Close()
 }
 
-// create begins a sorted table.
-func (s *state) create(name string) (*sstable.Writer, error) {
+// create begins a sorted table, with filters or without.
+func (s *state) create(name string, filtered bool) (*sstable.Writer, error) {
 	f, err := s.fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: s.opts.BytesPerSync})
 	opts := s.opts.MakeWriterOptions(0, pebbleFormat.MaxTableFormat())
+	if !filtered {
+		opts.FilterPolicy = nil
+	}
 	return sstable.NewWriter(objstorageprovider.NewFileWritable(f), opts), nil
 }
 
-// newest is the entries that count, from one on, up to those of the next table, which begin at to: of each key the newest.
-func (s *state) newest(m *snapshot, from int) (entries []uint32, to int) {
-	table := m.key(m.sorted[from])[0]
+// write makes a sorted table of the entries of one of the store's tables, which begin at from, and says where those of the next
+// do. Of each key the newest counts. If none is left there is no file, and it reports false.
+func (s *state) write(name string, m *snapshot, from int) (to int, any bool, err error) {
+	var w *sstable.Writer
+	defer func() {
+		if w != nil {
+			closeWriter(w, &err)
+		}
+	}()
+	op := m.op(m.sorted[from])
+	table := op.key[0]
 	once := strings.IndexByte(s.once, table) >= 0
-	entries = make([]uint32, 0, len(m.sorted)-from)
-	for to = from; to < len(m.sorted); {
-		first := m.sorted[to]
-		key := m.key(first)
-		if key[0] != table {
-			break
+	for to = from; to < len(m.sorted) && op.key[0] == table; {
+		oldest, next := op, op
+		for to++; to < len(m.sorted); to++ {
+			if next = m.op(m.sorted[to]); !bytes.Equal(next.key, op.key) {
+				break
+			}
+			oldest = next
 		}
-		oldest := first
-		for to++; to < len(m.sorted) && bytes.Equal(m.key(m.sorted[to]), key); to++ {
-			oldest = m.sorted[to]
-		}
-		if once && oldest != first && m.op(first).delete && !m.op(oldest).delete {
+		newest := op
+		if op = next; once && newest.delete && !oldest.delete {
 			continue // it was set in this segment, so no table on the disk has it
 		}
-		entries = append(entries, first)
-	}
-	return entries, to
-}
-
-// write makes one sorted table.
-func (s *state) write(name string, m *snapshot, entries []uint32) (err error) {
-	w, err := s.create(name)
-	if err != nil {
-		return err
-	}
-	defer closeWriter(w, &err)
-	for _, n := range entries {
-		if op := m.op(n); op.delete {
-			err = w.Delete(op.key)
+		if w == nil {
+			if w, err = s.create(name, s.has(newest.key)); err != nil {
+				return to, false, err
+			}
+		}
+		if newest.delete {
+			err = w.Delete(newest.key)
 		} else {
-			err = w.Set(op.key, op.value)
+			err = w.Set(newest.key, newest.value)
 		}
 		if err != nil {
-			return err
+			return to, false, err
 		}
 	}
-	return nil
+	return to, w != nil, nil
 }
 
 func (s *state) writeMark(name string, segment uint64) (err error) {
-	w, err := s.create(name)
+	w, err := s.create(name, false)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,7 @@ type Store struct {
 	work     sync.Cond // something was gathered, or it is over
 	news     sync.Cond // told or failure changed
 
-	written   chan step      // from the committer to the teller, in order
-	sealed    chan *memtable // from the teller to the applier
+	sealed    chan *memtable // from the committer to the applier
 	stuck     chan error     // from the applier to the committer while the store is being closed
 	wantSlot  chan struct{}  // to the grower
 	wantSync  chan struct{}  // to the syncer
@@ -75,7 +74,6 @@ func Open(dir string, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s.goroutine.Go(s.commit)
-	s.goroutine.Go(s.tell)
 	s.goroutine.Go(s.applyAll)
 	s.goroutine.Go(s.grow)
 	s.goroutine.Go(s.watch)
@@ -123,13 +121,14 @@ func (s *Store) recover(applied uint64) error {
 	var m *memtable
 	for i := range live {
 		f := &live[i]
-		m = &memtable{segment: f.number, slot: f.slot}
-		if err := j.replay(f, func(ops []byte) error { m.add(ops); return nil }); err != nil {
+		m = newMemtable(f.number, f.slot, s.cfg.Once)
+		if err := j.replay(f, func(ops []byte) error { m.add(ops, 0); return nil }); err != nil {
 			return err
 		}
 		if i == last {
 			break
 		}
+		m.enterAll()
 		m.sort()
 		if err := s.state.apply(m.segment, &m.snapshot); err != nil {
 			return fmt.Errorf("store: segment %d: %w", m.segment, err)
@@ -137,7 +136,6 @@ func (s *Store) recover(applied uint64) error {
 		j.free <- f.slot
 	}
 	s.sealed = make(chan *memtable, cap(j.free))
-	s.written = make(chan step, 1)
 	return s.resume(&live[last], m)
 }
 
@@ -160,7 +158,7 @@ func (s *Store) resume(f *found, m *memtable) error {
 	}
 	j.current.Store(next)
 	s.applied = f.number - 1
-	s.memtables = []*memtable{m, {segment: next.number, slot: next.slot}}
+	s.memtables = []*memtable{m, newMemtable(next.number, next.slot, s.cfg.Once)}
 	s.sealed <- m
 	return nil
 }
