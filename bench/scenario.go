@@ -57,6 +57,11 @@ func (sc scenario) plain() bool {
 // stores says whether it is a load of runs, which are kept on the disk.
 func (sc scenario) stores() bool { return sc.Kind == durableKind || sc.Kind == lifeKind }
 
+// onDisk says whether its server keeps what it accepts on the disk.
+func (sc scenario) onDisk() bool {
+	return sc.stores() || sc.Kind == schedulesKind || sc.Kind == dueKind
+}
+
 // fresh says whether each round needs a server of its own, which holds nothing
 // from before.
 func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
@@ -65,13 +70,10 @@ func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
 // scenario brings.
 func (sc scenario) flags() []string {
 	const beside = 10_000 // for the load
-	bound := strconv.Itoa(sc.Count + beside)
-	switch sc.Kind {
-	case pendingKind:
-		return []string{"--memory", "--max-tasks", bound}
-	case schedulesKind, dueKind:
-		return []string{"--memory", "--max-tasks", bound}
-	case durableKind, lifeKind:
+	switch {
+	case sc.Kind == pendingKind:
+		return []string{"--memory", "--max-tasks", strconv.Itoa(sc.Count + beside)}
+	case sc.onDisk():
 		return []string{"--data", "data"}
 	}
 	return []string{"--memory"} // as the others keep nothing
@@ -115,9 +117,9 @@ var scenarios = []scenario{
 	{Name: "pending", Kind: pendingKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
 		What: "s2's load on an empty server, then while tasks (--pending) wait that no worker takes"},
 	{Name: "schedules", Kind: schedulesKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
-		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century"},
+		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century; then a kill, and all must still be there"},
 	{Name: "due", Kind: dueKind, Count: 200_000, Workers: 4, Credits: 64,
-		What: "schedules (--due) that come due within the measured time, at random: each must fire once, and not early"},
+		What: "schedules (--due) set over 16 connections, that come due within the measured time, at random: each must fire once, and not early"},
 	{Name: "durable", Kind: durableKind, Producers: 8, Outstanding: 64,
 		What: "8 producers × 64 outstanding submit runs that nobody works: each is on the disk before it is acknowledged"},
 	{Name: "life", Kind: lifeKind, Workers: 8, Credits: 64,
