@@ -145,13 +145,20 @@ func (s *snapshot) key(i uint32) []byte {
 	return b[n+m:][:size]
 }
 
+// fewer is how many times fewer entries there must be that are new for a search of each to cost less than a merge.
+const fewer = 32
+
 // sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
 func (s *snapshot) sort() bool {
 	done := len(s.sorted)
 	if done == len(s.entries) {
 		return false
 	}
-	s.sorted = s.merge(s.sorted, s.byTable(done))
+	if added := s.byTable(done); len(added) < done/fewer {
+		s.sorted = s.insert(s.sorted, added)
+	} else {
+		s.sorted = s.merge(s.sorted, added)
+	}
 	return true
 }
 
