@@ -101,6 +101,11 @@ type doc struct {
 		Error        struct{ Type, Title, Detail string }
 	}
 	Options, Result json.RawMessage
+	Progress        *struct {
+		Value json.RawMessage
+		Note  string
+		At    time.Time
+	}
 }
 
 func (r reply) run() (d doc) { r.t.Helper(); r.into(&d); return d }
@@ -138,14 +143,34 @@ type ticket struct {
 func newHand(t testing.TB, addr string, names ...string) hand {
 	t.Helper()
 	w := hand{openSocket(t, addr, "/worker")}
-	w.say(`{"action":"Hello","version":1}`)
-	if got := w.hear(); got != `{"event":"Hello","version":1,"heartbeat":30}` {
-		t.Fatalf("the server says %s", got)
-	}
+	w.hello("")
 	for _, n := range names {
 		w.say(`{"action":"RegisterTask","name":"` + n + `"}`)
 	}
 	return w
+}
+
+// greeting is what Hello is answered with.
+type greeting struct {
+	Event, Session   string
+	Version          int
+	Heartbeat, Grace float64
+	Resumed          []string // nil: it is a new session
+}
+
+// hello says Hello, to go on with a session if there is one.
+func (w hand) hello(session string) (got greeting) {
+	w.t.Helper()
+	m := `{"action":"Hello","version":1}`
+	if session != "" {
+		m = `{"action":"Hello","version":1,"session":"` + session + `"}`
+	}
+	w.say(m)
+	text := w.hear()
+	if err := json.Unmarshal([]byte(text), &got); err != nil || got.Event != "Hello" || got.Version != 1 || len(got.Session) != 24 {
+		w.t.Fatalf("Hello is answered with %s: %v", text, err)
+	}
+	return got
 }
 
 // next is the next thing it is told: a task or an event.

@@ -21,6 +21,8 @@ type network struct {
 	here string // our address on it
 }
 
+var laid int
+
 // lay makes the network; it needs root and ip, of iproute2.
 func lay(t *testing.T) *network {
 	t.Helper()
@@ -30,9 +32,9 @@ func lay(t *testing.T) *network {
 		}
 		t.Skip("this needs root and the ip command (Debian: iproute2)")
 	}
-	id := os.Getpid()
-	n := &network{t: t, name: fmt.Sprintf("wm%d", id)}
-	cable, net := n.name+"h", fmt.Sprintf("10.213.%d.", id%250)
+	laid++ // what was laid before may be on its way out still
+	n := &network{t: t, name: fmt.Sprintf("wm%dx%d", os.Getpid(), laid)}
+	cable, net := n.name+"h", fmt.Sprintf("10.213.%d.", (os.Getpid()+laid)%250)
 	n.far, n.here = n.name+"t", net+"1"
 	n.ip("netns", "add", n.name)
 	t.Cleanup(func() { n.ip("netns", "del", n.name) })

@@ -161,6 +161,8 @@ func (o *options) reactor(log *slog.Logger, budget *dispatch.Budget) (reactor.Co
 		c.MaxConns = int(min(max(int64(files.Cur)-64, 16), 1<<24))
 	}
 	c.PingTime, c.UserTime = o.DeadAfter, o.DeadAfter
+	c.Protocol.Heartbeat = o.DeadAfter
+	c.Protocol.Grace = time.Duration(dispatch.DefaultConfig().Grace) * time.Millisecond
 	c.Protocol.MaxBody, c.Protocol.MaxMessage = o.MaxMessage, o.MaxMessage
 	c.Protocol.CheckUTF8 = false // the decoder of messages does it
 	c.Protocol.Access.Hosts, c.Protocol.Access.Origins = o.Hosts, o.Origins

@@ -17,6 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if addr := os.Getenv(victim); addr != "" {
+		beVictim(addr)
+	}
 	// gnet keeps a pool of goroutines for the life of the process, made when it is imported.
 	goleak.VerifyTestMain(m,
 		goleak.Cleanup(func(code int) {

@@ -81,6 +81,9 @@ type worker struct {
 	Ready   int      `json:"ready"` // for so many more tasks
 	Running int      `json:"running"`
 	Reading bool     `json:"reading"` // false: what it is sent piles up
+
+	Connected bool `json:"connected"`       // false: a session that has lost its connection, or a lease that has been answered
+	Lease     bool `json:"lease,omitempty"` // it borrows its tasks over HTTP
 }
 
 func workers(s dispatch.Survey) any {
@@ -88,7 +91,7 @@ func workers(s dispatch.Survey) any {
 	for i, w := range s.Workers {
 		all[i] = worker{
 			ID: fmt.Sprintf("%016x", uint64(w.Conn)), Tasks: w.Names, More: w.More,
-			Ready: w.Credit, Running: w.Running, Reading: !w.Blocked,
+			Ready: w.Credit, Running: w.Running, Reading: !w.Blocked, Connected: !w.Lost, Lease: w.Lease,
 		}
 	}
 	return all

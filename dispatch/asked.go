@@ -155,8 +155,11 @@ func (d *Dispatcher) view(id ID, slot uint32, w *row) (v View) {
 		p := d.promises.at(t.promise)
 		v.State, v.Outcome = d.stateOf(t), nil
 		v.Name = d.names.all[t.name].text
-		if t.state == scheduled {
+		switch t.state {
+		case scheduled:
 			v.Due = p.due
+		case leased:
+			v.Progress, v.Said = d.bytes.bytes(p.progress, int(p.progressN)), p.progressAt
 		}
 		return v
 	}
@@ -374,7 +377,7 @@ func (d *Dispatcher) forgetRun(a *ask, slot uint32, nonce []byte, w *row, out *B
 // explain says why a run is where it is.
 func (d *Dispatcher) explain(a *ask, slot uint32, nonce []byte, w *row, out *Batch) {
 	y := Why{View: d.view(a.id, slot, w)}
-	y.Run, y.Status, y.Outcome = nil, nil, nil
+	y.Run, y.Status, y.Outcome, y.Progress = nil, nil, nil, nil
 	if num := d.names.find(y.Name, 0); num != 0 {
 		n := d.names.all[num]
 		y.Workers, y.Ready = n.workers, n.spare() != nil

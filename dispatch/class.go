@@ -83,21 +83,30 @@ type worker struct {
 	inHand     list // its tasks, in the order they were handed out
 	leased     int
 	names      []uint32 // registered, in ascending order
+	shares     []share  // of each of them, if it said how many it takes at once of any; otherwise nil
+	seat       uint32   // of its session or lease; 0: it has neither
+	lease      *lease   // it borrows tasks over HTTP
 	class      *class   // nil until it has both a name and a credit
 	prev, next *worker  // in the ring class.ready; nil when not in it
 }
 
-// joinClass puts a worker into the class of its names, made if it is the first.
-func (d *Dispatcher) joinClass(w *worker) {
+// joinClass puts a worker into the class of its names, made if it is the first: of those that are not at their limit. It
+// reports false if all are.
+func (d *Dispatcher) joinClass(w *worker) bool {
 	d.key = d.key[:0]
-	for _, n := range w.names {
-		d.key = binary.LittleEndian.AppendUint32(d.key, n)
+	for i, n := range w.names {
+		if w.isOpen(i) {
+			d.key = binary.LittleEndian.AppendUint32(d.key, n)
+		}
+	}
+	if len(d.key) == 0 {
+		return false
 	}
 	c := d.classes[string(d.key)]
 	if c == nil {
-		c = &class{key: string(d.key), members: make([]*member, len(w.names))}
-		for i, num := range w.names {
-			n := d.names.all[num]
+		c = &class{key: string(d.key), members: make([]*member, len(d.key)/4)}
+		for i := range c.members {
+			n := d.names.all[binary.LittleEndian.Uint32(d.key[4*i:])]
 			m := &member{class: c, name: n, at: len(n.members), heap: -1}
 			c.members[i] = m
 			n.members = append(n.members, m)
@@ -112,6 +121,7 @@ func (d *Dispatcher) joinClass(w *worker) {
 	}
 	w.class = c
 	c.workers++
+	return true
 }
 
 // leaveClass takes a worker out of its class, and the class away with the last.

@@ -16,6 +16,8 @@ type Config struct {
 	WorkerNames  int     // names one worker may register; more are ignored
 	WorkerCredit int     // tasks one worker may ask for ahead; more are not counted
 	Burst        int     // bytes handed to a worker in one go, before its loop is asked whether they are written: see Paused
+	Grace        int64   // milliseconds for which the tasks of a session that has lost its connection are kept for it; 0: they are not
+	Leases       int     // requests for a lease that wait at once
 	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
 	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
 
@@ -58,6 +60,8 @@ func DefaultConfig() Config {
 		WorkerNames:  4096,
 		WorkerCredit: 65_536,
 		Burst:        1 << 20,
+		Grace:        5000,
+		Leases:       16_384,
 		Losses:       5,
 		FirePerStep:  256,
 		Window:       4096,
@@ -80,7 +84,7 @@ func (c Config) validate() error {
 		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
 		{"MaxRuns", int64(c.MaxRuns)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
-		{"Burst", int64(c.Burst)},
+		{"Burst", int64(c.Burst)}, {"Leases", int64(c.Leases)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
 		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {
@@ -90,6 +94,9 @@ func (c Config) validate() error {
 	}
 	if slots := int64(c.MaxTasks) + int64(c.MaxRuns); slots > 1<<29+1<<28 {
 		return fmt.Errorf("%w: MaxTasks and MaxRuns together are %d, and must be at most %d", ErrConfig, slots, int64(1<<29+1<<28))
+	}
+	if c.Grace < 0 {
+		return fmt.Errorf("%w: Grace is %d, and must be at least 0", ErrConfig, c.Grace)
 	}
 	if c.Losses > 255 {
 		return fmt.Errorf("%w: Losses is %d, and must be at most 255", ErrConfig, c.Losses)

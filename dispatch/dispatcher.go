@@ -34,6 +34,8 @@ type Dispatcher struct {
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	epoch    uint64 // the server's, in the upper half
 	fences   uint64 // hand-outs to workers that said hello
+	seats    pool[seat]
+	leasing  int // leases that wait for a task
 
 	places   uint64 // the last stamp given out: see stamp
 	input    uint64 // changes with each input
@@ -41,10 +43,11 @@ type Dispatcher struct {
 	stopped  bool
 	stats    Stats
 
-	key     []byte   // scratch: of a class, and of the store
-	scratch []byte   // of values on their way
-	lost    []uint32 // scratch: tasks of a worker that went
-	listing []byte   // the answer to ListTasks, while it is right
+	key     []byte    // scratch: of a class, and of the store
+	scratch []byte    // of values on their way
+	lost    []uint32  // scratch: tasks of a worker that went
+	eased   []*worker // that let go of something in this step, and have to be looked at after it
+	listing []byte    // the answer to ListTasks, while it is right
 	listed  bool
 }
 
@@ -53,6 +56,7 @@ type peer struct {
 	conn    Conn
 	hint    uint32 // number of the last name it used
 	waits   uint32 // the last waiter of its
+	leases  uint32 // the seat of the last lease of its that waits
 	calls   int    // not answered yet
 	blocked bool
 	worker  *worker
@@ -100,11 +104,13 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case GetTask:
 		d.credit(now, d.worker(from), ev.Count, out)
 	case RegisterTask:
-		d.register(now, from, ev.Name.Of(base), out)
+		d.register(now, from, ev.Name.Of(base), ev.Count, out)
 	case SendError:
 		d.failed(now, from, ev, base, out)
 	case SayHello:
-		d.worker(from).hello = true
+		d.sayHello(now, from, ev, out)
+	case Extend, Progress, HandBack, TakeLease:
+		d.stepWorker(now, from, ev, base, out)
 	case ScheduleTask:
 		d.request(now, from, ev, base, out)
 	case UnscheduleTask, ReadRun, CancelRun, RetryRun, ExplainRun, ForgetRun:
@@ -117,6 +123,9 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 		d.gone(now, from, out)
 	default:
 		d.stepServer(now, from, ev, base, out)
+	}
+	if len(d.eased) > 0 {
+		d.ease(now, out)
 	}
 }
 
@@ -142,7 +151,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 		s := d.surveyRuns(ev.Body.Of(base))
 		out.Asked, out.Survey = ev.Seq, &s
 	case Drain:
-		d.drainRuns()
+		d.drainRuns(now, out)
 	case Committed:
 		d.committedTo(now, ev.Seq, out)
 	case CommitFailed:
@@ -157,7 +166,7 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 			d.del(out, TableCalls, id[:])
 		}
 	case Stop:
-		d.stop(out)
+		d.stop(now, out)
 	}
 }
 
@@ -300,9 +309,12 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		if !ok {
 			break
 		}
-		if value&timerWait != 0 {
+		switch {
+		case value&timerWait != 0:
 			d.impatient(value&^timerWait, out)
-		} else {
+		case value&timerSeat != 0:
+			d.seatDue(now, value&^timerSeat, out)
+		default:
 			d.lapsed(now, value, d.tasks.at(value), out)
 		}
 	}
@@ -341,7 +353,10 @@ func (d *Dispatcher) Kept(runs int, bytes int64) {
 }
 
 // drainRuns hands out no more runs, and takes no more work. What is stored stays.
-func (d *Dispatcher) drainRuns() {
+func (d *Dispatcher) drainRuns(now Now, out *Batch) {
+	if !d.draining {
+		d.tellOfEnd(now, out)
+	}
 	d.draining = true
 	d.forgetRuns()
 }

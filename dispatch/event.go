@@ -8,7 +8,8 @@ import "encoding/binary"
 // The zero Conn is nobody.
 type Conn uint64
 
-// MakeConn builds an address. loop is below 256, slot below 1<<24; generations start at 1.
+// MakeConn builds an address. loop is below 255, which is where the dispatcher keeps workers that have no connection; slot is
+// below 1<<24; generations start at 1.
 func MakeConn(loop int, slot, generation uint32) Conn {
 	return Conn(uint64(loop)<<56 | uint64(slot&0xffffff)<<32 | uint64(generation))
 }
@@ -132,6 +133,9 @@ type Event struct {
 
 // Run is where the event names a run: an ID's 16 bytes. No event has it beside Name, so they share their place.
 func (e *Event) Run() *Span { return &e.Name }
+
+// ofLease tells whether a worker says this over HTTP: its Nonce has a secret then. Its Seq counts from 0, and tells nothing.
+func (e *Event) ofLease() bool { return e.Nonce != (Span{}) }
 
 // Append appends the token's text.
 func (t Token) Append(dst []byte) []byte {

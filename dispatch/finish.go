@@ -13,7 +13,7 @@ func (d *Dispatcher) endRun(now Now, slot uint32, t *task, state RunState, resul
 	switch t.state {
 	case leased:
 		w := d.peer(t.holder()).worker
-		d.unlapse(p)
+		d.over(p)
 		if state == Expired && w.hello {
 			d.askToStop(w, slot, t, out)
 		}
@@ -109,7 +109,7 @@ func (d *Dispatcher) runResult(now Now, slot uint32, t *task, body []byte, out *
 func (d *Dispatcher) attemptFailed(now Now, slot uint32, t *task, problem []byte, after int64, out *Batch) {
 	p := d.promises.at(t.promise)
 	d.stats.Failures++
-	d.unlapse(p)
+	d.over(p)
 	d.release(d.peer(t.holder()).worker, t)
 	t.state = free
 	d.remembers(now, p, problem)
@@ -199,16 +199,16 @@ func (d *Dispatcher) retryAt(now Now, slot uint32, t *task, at int64, out *Batch
 	d.settle(slot, t)
 }
 
-// workerLost takes back a run whose worker is gone, and reports whether it is to be tried again.
-func (d *Dispatcher) workerLost(now Now, slot uint32, t *task, out *Batch) bool {
+// workerLost takes back a run whose worker is gone, or did not answer before its lease was over, as the problem says, and reports whether it is to be tried again.
+func (d *Dispatcher) workerLost(now Now, slot uint32, t *task, problem []byte, out *Batch) bool {
 	p := d.promises.at(t.promise)
-	d.unlapse(p)
+	d.over(p)
 	t.state = free
 	if d.durable.failed {
 		d.settle(slot, t)
 		return false
 	}
-	d.remembers(now, p, workerLostProblem)
+	d.remembers(now, p, problem)
 	switch {
 	case p.stop:
 		d.endFree(now, slot, t, Cancelled, out)
@@ -234,29 +234,14 @@ func (d *Dispatcher) workerLost(now Now, slot uint32, t *task, out *Batch) bool 
 
 var (
 	workerLostProblem = []byte(`{"type":"urn:workman:problem:worker-lost","title":"Worker lost","detail":"the connection of the worker that had it ended before its answer"}`)
+	leaseOverProblem  = []byte(`{"type":"urn:workman:problem:worker-lost","title":"Worker lost","detail":"the lease of the worker that had it was over before its answer"}`)
 	tooLargeProblem   = []byte(`{"type":"urn:workman:problem:result-too-large","title":"Result too large","detail":"the result has more bytes than can be stored of one run"}`)
 	timeoutProblem    = []byte(`{"type":"urn:workman:problem:timeout","title":"Attempt timed out","detail":"the worker did not answer within the attempt's timeout"}`)
 )
 
-// lapsed ends an attempt that took too long.
-func (d *Dispatcher) lapsed(now Now, slot uint32, t *task, out *Batch) {
-	p := d.promises.at(t.promise)
-	p.lapses = false
-	w := d.peer(t.holder()).worker
-	d.askToStop(w, slot, t, out)
-	d.attemptFailed(now, slot, t, timeoutProblem, Usually, out)
-}
-
-func (d *Dispatcher) unlapse(p *promise) {
-	if p.lapses {
-		d.clock.Cancel(p.lapse)
-		p.lapses = false
-	}
-}
-
 // askToStop tells a worker that understands it that nobody wants a task's result any more.
 func (d *Dispatcher) askToStop(w *worker, slot uint32, t *task, out *Batch) {
-	if w != nil && w.hello {
+	if w != nil && w.hello && !w.conn.isPseudo() {
 		e := out.add(Cancel, w.conn)
 		e.Token = Token{Slot: slot, Secret: t.secret}
 	}

@@ -2,7 +2,8 @@ package dispatch
 
 import "workman/schedule"
 
-// promise is what a run in memory has beside its task, and a call that has a deadline: that one has no id.
+// promise is what a run in memory has beside its task, and a call that has a deadline or a traceparent, or is lent: that one
+// has no id.
 type promise struct {
 	id       ID
 	policy   Policy
@@ -26,6 +27,14 @@ type promise struct {
 	limited  bool
 	lapse    schedule.Timer // of its attempt, on the other
 	lapses   bool
+	timeout  int64 // with a worker: when the attempt has taken too long, on that clock; 0: never
+	lent     int64 // and when its lease is over; 0: it is not lent
+
+	progress   block // what the worker said last of how far it is
+	progressN  uint32
+	progressAt int64 // wall clock
+	trace      block // of a call: its traceparent. That of a run is with its options
+	traceN     uint32
 }
 
 // promiseOf is a task's promise, or nil.
@@ -104,10 +113,13 @@ func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out
 	if t == nil {
 		return
 	}
-	if end != 0 {
+	if end != 0 || len(s.Traceparent) > 0 {
 		var p *promise
 		t.promise, p = d.promises.take()
 		p.deadline, p.created, p.policy.TTL = s.Deadline, now.Wall, max(s.TTL, 0)
+		if b, ok := d.bytes.put(s.Traceparent, nil); ok { // who is short of memory does without
+			p.trace, p.traceN = b, uint32(len(s.Traceparent))
+		}
 		d.setLimit(now, slot, p)
 	}
 	d.enqueue(now, slot, t, rank(s.Priority), out)

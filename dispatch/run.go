@@ -80,6 +80,9 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 	if w.next != nil {
 		w.class.took(w, n)
 	}
+	if w.shares != nil {
+		d.takesShare(w, t.name)
+	}
 	e := out.add(HandOut, w.conn)
 	e.Token = Token{Slot: slot, Secret: t.secret}
 	e.Name = n.text
@@ -95,37 +98,67 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 // begin notes that an attempt begins, and tells a worker that understands it more of the task.
 func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) {
 	ticket := Ticket{Attempt: int(t.losses) + 1}
+	lasts := int64(0)
+	if w.lease != nil {
+		lasts = d.lendTask(w, &ticket, e)
+		if t.promise == 0 {
+			t.promise, _ = d.promises.take()
+		}
+	}
 	if p := d.promiseOf(t); p != nil {
 		p.began = now.Wall
 		ticket.Run, ticket.Deadline = p.id, p.deadline
+		ticket.Traceparent = d.bytes.bytes(p.trace, int(p.traceN))
 		if p.id != (ID{}) {
 			ticket.Attempt = p.attempts + 1
 			ticket.Traceparent = d.bytes.bytes(t.data, int(t.nonceLen))
 		}
-		if p.policy.Timeout > 0 {
-			p.lapse, p.lapses = d.clock.Add(now.Mono+p.policy.Timeout, slot)
-			if end := now.Wall + p.policy.Timeout; ticket.Deadline == 0 || end < ticket.Deadline {
-				ticket.Deadline = end
-			}
-		}
+		d.setEnds(now, slot, p, lasts, &ticket)
 	}
 	if w.hello {
 		d.fences++
 		ticket.Fence = d.epoch | d.fences
 		d.scratch = ticket.Append(d.scratch[:0])
-		b := d.bytes.putAll(d.scratch, nil, nil)
-		e.Nonce = d.bytes.bytes(b, len(d.scratch))
-		d.bytes.release(b)
+		e.Nonce = d.lend(d.scratch)
 	}
 }
 
-// holds finds the task that a worker's nonce names, if this worker holds it. Otherwise it counts that, and the credit.
-func (d *Dispatcher) holds(now Now, from Conn, ev *Event, out *Batch) *task {
-	if t := d.tasks.find(ev.Token, leased); t != nil && t.holder() == from {
+// setEnds notes when an attempt that begins has taken too long, and when its lease is over, if it lasts any time.
+func (d *Dispatcher) setEnds(now Now, slot uint32, p *promise, lasts int64, ticket *Ticket) {
+	for _, e := range [...]struct {
+		at    *int64
+		after int64
+	}{{&p.timeout, p.policy.Timeout}, {&p.lent, lasts}} {
+		if e.after <= 0 {
+			continue
+		}
+		*e.at = now.Mono + e.after
+		if end := now.Wall + e.after; ticket.Deadline == 0 || end < ticket.Deadline {
+			ticket.Deadline = end
+		}
+	}
+	d.setLapse(slot, p)
+}
+
+// holds finds the task that a worker's nonce names, if this worker holds it, or the lease whose secret it knows. Otherwise it
+// counts that, and the credit, and says so to who understands it.
+func (d *Dispatcher) holds(now Now, from Conn, ev *Event, base []byte, out *Batch) *task {
+	t := d.tasks.find(ev.Token, leased)
+	if t != nil && !ev.ofLease() && t.holder() == from {
+		return t
+	}
+	if t != nil && ev.ofLease() && d.borrowed(t, ev.Nonce.Of(base)) {
 		return t
 	}
 	d.stats.BadResults++
-	if ev.Count > 0 {
+	if ev.ofLease() {
+		refuse(out, from, ev.Seq, nil, StaleLease)
+		return nil
+	}
+	if w := d.peer(from).worker; w != nil && w.hello && ev.Token != (Token{}) {
+		out.add(Late, from).Token = ev.Token
+	}
+	if ev.Count > 0 && ev.Kind != HandBack {
 		d.credit(now, d.worker(from), ev.Count, out)
 	}
 	return nil
@@ -133,14 +166,14 @@ func (d *Dispatcher) holds(now Now, from Conn, ev *Event, out *Batch) *task {
 
 // result takes a worker's answer, if it is to a task that this worker holds, and passes it on.
 func (d *Dispatcher) result(now Now, from Conn, ev *Event, base []byte, out *Batch) {
-	t := d.holds(now, from, ev, out)
+	t := d.holds(now, from, ev, base, out)
 	if t == nil {
 		return
 	}
-	w := d.peer(from).worker
+	w := d.peer(t.holder()).worker
 	if t.promise != 0 && d.isRun(t) {
 		d.runResult(now, ev.Token.Slot, t, ev.Body.Of(base), out)
-		d.more(now, w, ev.Count, out)
+		d.more(now, w, from, ev, true, out)
 		return
 	}
 	d.release(w, t)
@@ -152,26 +185,29 @@ func (d *Dispatcher) result(now Now, from Conn, ev *Event, base []byte, out *Bat
 		e.Body = ev.Body.Of(base)
 	}
 	d.forget(ev.Token.Slot, t)
-	d.more(now, w, ev.Count, out)
+	d.more(now, w, from, ev, false, out)
 }
 
-// more is the credit that comes with a result.
-func (d *Dispatcher) more(now Now, w *worker, count uint32, out *Batch) {
-	if count > 0 {
+// more is the credit that comes with a result; a lease has none, and is answered. run is whether it was that of a run.
+func (d *Dispatcher) more(now Now, w *worker, from Conn, ev *Event, run bool, out *Batch) {
+	if ev.ofLease() {
+		d.counts(from, ev, run, out)
+	} else if ev.Count > 0 {
 		d.heard(w)
-		d.credit(now, w, count, out)
+		d.credit(now, w, ev.Count, out)
 	}
 }
 
 // failed takes a worker's word that it could not do what it holds.
 func (d *Dispatcher) failed(now Now, from Conn, ev *Event, base []byte, out *Batch) {
-	t := d.holds(now, from, ev, out)
+	t := d.holds(now, from, ev, base, out)
 	if t == nil {
 		return
 	}
-	w := d.peer(from).worker
+	w := d.peer(t.holder()).worker
 	problem := ev.Body.Of(base)
-	if d.isRun(t) {
+	run := d.isRun(t)
+	if run {
 		d.attemptFailed(now, ev.Token.Slot, t, problem, ev.At, out)
 	} else {
 		d.release(w, t)
@@ -182,7 +218,7 @@ func (d *Dispatcher) failed(now Now, from Conn, ev *Event, base []byte, out *Bat
 		}
 		d.forget(ev.Token.Slot, t)
 	}
-	d.more(now, w, ev.Count, out)
+	d.more(now, w, from, ev, run, out)
 }
 
 // callTooLate refuses a call whose time is over, wherever it stands.
@@ -207,6 +243,10 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
+	if w.shares != nil || w.lease != nil {
+		d.givesShare(w, t.name)
+		d.eased = append(d.eased, w)
+	}
 }
 
 // giveUp answers a call that nobody will do. The task is in no list.
@@ -226,6 +266,8 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 	}
 	if p := d.promiseOf(t); p != nil {
 		d.unlimit(p)
+		d.over(p)
+		d.bytes.release(p.trace)
 		d.promises.give(t.promise)
 	}
 	d.bytes.release(t.data)
@@ -234,8 +276,8 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 }
 
 // stop answers everybody who waits.
-func (d *Dispatcher) stop(out *Batch) {
-	d.drainRuns()
+func (d *Dispatcher) stop(now Now, out *Batch) {
+	d.drainRuns(now, out)
 	d.stopped = true
 	for slot := uint32(1); slot < d.tasks.made; slot++ {
 		t := d.tasks.at(slot)
@@ -255,4 +297,5 @@ func (d *Dispatcher) stop(out *Batch) {
 	}
 	d.asks.giveUp(d, Draining, out)
 	d.waits.end(d, out)
+	d.endSessions(now, out)
 }

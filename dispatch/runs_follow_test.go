@@ -163,6 +163,8 @@ func (k *kept) effect(e *dispatch.Effect, was *prior) *flaw {
 	case dispatch.Paused:
 		p.blocked = true
 		return nil
+	case dispatch.Welcome, dispatch.Late, dispatch.NoMoreTasks:
+		return nil
 	case dispatch.Cancel:
 		if p == nil || !p.hello {
 			return flawed("answers", "it does not understand that")

@@ -31,7 +31,7 @@ const actionKinds = 16
 // generation.
 func (w *world) join() *client {
 	for {
-		at := dispatch.MakeConn(w.rng.IntN(2)*255, w.rng.Uint32N(uint32(w.temper.workers)+8)*5, 0)
+		at := dispatch.MakeConn(w.rng.IntN(2)*254, w.rng.Uint32N(uint32(w.temper.workers)+8)*5, 0)
 		if w.taken(at) {
 			continue
 		}

@@ -8,7 +8,7 @@ import (
 
 var reasons = []string{
 	"?", "TooMany", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost", "TooManyHere",
-	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge",
+	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge", "StaleLease",
 }
 
 // situation names what an effect shows to have happened.

@@ -318,6 +318,8 @@ type View struct {
 	Run      []byte // StoredRun; nil in a short view
 	Status   []byte // Status, if there is one and it is not finished
 	Outcome  []byte // Outcome, if it is finished
+	Progress []byte // JSON: what its worker said last of how far it is, if it is running
+	Said     int64  // wall clock: when that was
 	Attached bool   // the request was not the first of its idempotency key
 }
 
@@ -328,8 +330,8 @@ func (v *View) Append(dst []byte) []byte {
 		attached = 1
 	}
 	dst = append(append(dst, byte(v.State), attached), v.ID[:]...)
-	dst = binary.AppendVarint(dst, v.Due)
-	for _, s := range [...][]byte{v.Name, v.Run, v.Status, v.Outcome} {
+	dst = binary.AppendVarint(binary.AppendVarint(dst, v.Due), v.Said)
+	for _, s := range [...][]byte{v.Name, v.Run, v.Status, v.Outcome, v.Progress} {
 		dst = appendBytes(dst, s)
 	}
 	return dst
@@ -338,8 +340,8 @@ func (v *View) Append(dst []byte) []byte {
 // DecodeView decodes an effect's Body. It returns ErrStored.
 func DecodeView(b []byte) (v View, err error) {
 	in := reader{b: b}
-	v.State, v.Attached, v.ID, v.Due = RunState(in.byte()), in.byte() != 0, in.id(), in.varint()
-	for _, s := range [...]*[]byte{&v.Name, &v.Run, &v.Status, &v.Outcome} {
+	v.State, v.Attached, v.ID, v.Due, v.Said = RunState(in.byte()), in.byte() != 0, in.id(), in.varint(), in.varint()
+	for _, s := range [...]*[]byte{&v.Name, &v.Run, &v.Status, &v.Outcome, &v.Progress} {
 		if *s = in.bytes(); len(*s) == 0 {
 			*s = nil
 		}

@@ -15,7 +15,7 @@ type TaskInfo struct {
 	Queued, Running, Scheduled int // of these, only those Scheduled that are due within a minute or so
 }
 
-// WorkerInfo is a connection that registered a name or asked for a task.
+// WorkerInfo is a connection that registered a name or asked for a task, a session that has lost its own, or a lease.
 type WorkerInfo struct {
 	Conn    Conn
 	Names   []string // the first few
@@ -23,6 +23,8 @@ type WorkerInfo struct {
 	Credit  int      // tasks it is ready for
 	Running int      // tasks it has in hand
 	Blocked bool     // it does not read what it is sent
+	Lost    bool     // its connection is lost, or it is a lease that has been answered: nobody can be told anything
+	Lease   bool
 }
 
 // surveyNames is how many of a worker's names a survey shows.
@@ -77,6 +79,8 @@ func (d *Dispatcher) surveyWorkers(from uint32, limit int) (s Survey) {
 
 func (d *Dispatcher) workerInfo(w *worker) WorkerInfo {
 	info := WorkerInfo{Conn: w.conn, Credit: w.credit, Running: w.leased, Blocked: w.blocked}
+	info.Lease = w.lease != nil
+	info.Lost = w.conn.isPseudo() && !(info.Lease && w.lease.waiting)
 	for _, num := range w.names[:min(len(w.names), surveyNames)] {
 		info.Names = append(info.Names, string(d.names.all[num].text))
 	}

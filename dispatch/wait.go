@@ -52,7 +52,8 @@ func (d *Dispatcher) wait(now Now, id ID, w waiter, nonce, name []byte, patience
 	}
 }
 
-// timerWait marks a waiter among the timers of the clock that nobody sets; the others are tasks, whose attempt has a timeout.
+// timerWait marks a waiter among the timers of the clock that nobody sets; the others are seats, and tasks, whose attempt has
+// an end.
 const timerWait = 1 << 31
 
 // unwait takes a waiter out of everything, and returns it.

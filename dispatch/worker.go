@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
 	"slices"
 )
 
@@ -24,26 +23,38 @@ func (d *Dispatcher) heard(w *worker) {
 }
 
 // register adds a name to those that a worker can do.
-func (d *Dispatcher) register(now Now, from Conn, text []byte, out *Batch) {
+func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out *Batch) {
 	w := d.worker(from)
-	if len(w.names) >= d.cfg.WorkerNames {
-		return
-	}
-	num := d.nameOf(from, text)
-	if num == 0 {
-		return
-	}
+	num := d.names.find(text, 0)
 	at, known := slices.BinarySearch(w.names, num)
-	if known {
+	switch {
+	case known && w.shares == nil && most == 0:
 		return
+	case known:
+	case len(w.names) >= d.cfg.WorkerNames:
+		return
+	default:
+		if num = d.nameOf(from, text); num == 0 {
+			return
+		}
+		at, _ = slices.BinarySearch(w.names, num)
+		d.staff(w, at, num)
+		d.wantAll(now, num, out)
 	}
+	d.restrict(w, num, most)
+	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
+	d.serve(now, w, out)
+}
+
+// staff notes that a worker can do what has this name, which comes at this index of its own.
+func (d *Dispatcher) staff(w *worker, at int, num uint32) {
 	w.names = slices.Insert(w.names, at, num)
+	if w.shares != nil {
+		w.shares = slices.Insert(w.shares, at, share{})
+	}
 	d.names.all[num].refs++
 	d.names.staffed(num, 1)
 	d.listed = false
-	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
-	d.wantAll(now, num, out)
-	d.serve(now, w, out)
 }
 
 // credit makes a worker ready for so many more tasks.
@@ -55,9 +66,15 @@ func (d *Dispatcher) credit(now Now, w *worker, count uint32, out *Batch) {
 // pause stops handing tasks to a worker until its loop says that those before are written. A worker may ask for more
 // than should be sent in one go: it would be taken for one that does not read.
 func (d *Dispatcher) pause(w *worker, out *Batch) {
+	if w.class != nil {
+		w.class.notReady(w)
+	}
+	if w.lease != nil { // it gets one answer
+		w.credit = 0
+		return
+	}
 	w.blocked = true
 	d.peer(w.conn).blocked = true
-	w.class.notReady(w)
 	out.Effects = append(out.Effects, Effect{Kind: Paused, To: w.conn})
 }
 
@@ -81,10 +98,10 @@ func (d *Dispatcher) serve(now Now, w *worker, out *Batch) {
 	if w.credit == 0 || w.blocked || len(w.names) == 0 || d.stopped {
 		return
 	}
-	if w.class == nil {
-		d.joinClass(w)
-	}
 	for w.credit > 0 && !w.blocked {
+		if w.class == nil && !d.joinClass(w) {
+			return
+		}
 		n := w.class.oldest(&d.tasks)
 		if n == nil {
 			w.class.isReady(w)
@@ -100,17 +117,30 @@ func (d *Dispatcher) serve(now Now, w *worker, out *Batch) {
 	}
 }
 
-// gone forgets a connection. If it was a worker, its tasks go back to where they were in line.
+// gone forgets a connection. If it was a worker, its tasks go back to where they were in line: after the grace, if it is one
+// that may come back.
 func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 	p := d.peer(from)
 	w := p.worker
 	for p.waits != 0 {
 		d.unwait(p.waits)
 	}
+	for p.leases != 0 {
+		d.gone(now, d.seats.at(p.leases).worker.conn, out)
+	}
+	if w != nil && d.mayWait(w) {
+		d.move(w, d.pseudoConn(w.seat))
+		d.seatTimer(now, w, d.cfg.Grace)
+		w = nil
+	}
 	*p = peer{conn: from + 1} // the next that can come here
 	if w == nil {
 		return
 	}
+	if w.lease != nil {
+		d.waitsNoMore(w)
+	}
+	d.giveSeat(w)
 	d.stats.Workers--
 	d.leaveClass(w)
 	d.takeBack(now, w, out)
@@ -119,35 +149,4 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 		d.names.drop(num)
 	}
 	d.listed = d.listed && len(w.names) == 0
-}
-
-// takeBack finds another worker, or the old place in line, for each task that a worker held. The oldest come first, so
-// that a worker who waits for several names gets the oldest of them.
-func (d *Dispatcher) takeBack(now Now, w *worker, out *Batch) {
-	d.lost = d.lost[:0]
-	for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
-		d.lost = append(d.lost, slot)
-	}
-	slices.SortFunc(d.lost, func(a, b uint32) int {
-		return cmp.Compare(d.tasks.at(a).place, d.tasks.at(b).place)
-	})
-	for _, slot := range d.lost {
-		t := d.tasks.at(slot)
-		t.next, t.prev, t.with, t.secret = 0, 0, 0, 0
-		n := d.names.all[t.name]
-		n.leased--
-		d.stats.Leased--
-		t.losses++
-		if d.isRun(t) {
-			if !d.workerLost(now, slot, t, out) {
-				continue
-			}
-		} else if int(t.losses) >= d.cfg.Losses {
-			d.stats.GivenUp++
-			d.giveUp(slot, t, WorkersLost, out)
-			continue
-		}
-		d.stats.Requeued++
-		d.offer(now, slot, t, out)
-	}
 }

@@ -70,6 +70,17 @@ func TestAppend(t *testing.T) {
 			head + `"retrying","priority":5,"created":"2026-11-25T12:00:00.123Z","due":"2026-11-25T12:00:04.000Z"` + said +
 				`,"lost":0` + attempts + options + `}`,
 		},
+		"running": {
+			dispatch.View{State: dispatch.Running, Name: plain.Name, Run: plain.Append(nil), Progress: []byte(`{"value":3,"note":"so far"}`), Said: 2000}, true,
+			`{"id":"019abc00-0000-7000-8000-0000000000ff","task":"p","state":"running","priority":9,` +
+				`"created":"1970-01-01T00:00:01.000Z","max_attempts":5,"lost":0,` +
+				`"progress":{"value":3,"note":"so far","at":"1970-01-01T00:00:02.000Z"}}`,
+		},
+		"running, and it says nothing": {
+			dispatch.View{State: dispatch.Running, Name: plain.Name, Run: plain.Append(nil), Progress: []byte(`{}`), Said: 2000}, false,
+			`{"id":"019abc00-0000-7000-8000-0000000000ff","task":"p","state":"running","priority":9,` +
+				`"created":"1970-01-01T00:00:01.000Z","max_attempts":5,"lost":0,"progress":{"at":"1970-01-01T00:00:02.000Z"}}`,
+		},
 		"nothing said": {
 			dispatch.View{State: dispatch.Pending, Due: 5, Name: plain.Name, Run: plain.Append(nil)}, true,
 			`{"id":"019abc00-0000-7000-8000-0000000000ff","task":"p","state":"pending","priority":9,` +

@@ -32,6 +32,7 @@ func Append(dst []byte, v *dispatch.View, full bool) ([]byte, error) {
 	dst = strconv.AppendInt(append(dst, `,"max_attempts":`...), int64(run.Attempts), 10)
 	dst = strconv.AppendInt(append(dst, `,"lost":`...), int64(life.Losses), 10)
 	dst = appendAttempts(dst, attempts)
+	dst = appendProgress(dst, v)
 	if full {
 		dst = appendRaw(dst, `,"options":`, run.Body)
 		dst = appendRaw(dst, `,"result":`, life.Result)
@@ -113,6 +114,19 @@ func appendAttempts(dst []byte, attempts []dispatch.Attempt) []byte {
 		between = ','
 	}
 	return append(dst, ']')
+}
+
+// appendProgress appends what the worker said last of how far it is: an object, to which the time is added.
+func appendProgress(dst []byte, v *dispatch.View) []byte {
+	said, ok := bytes.CutSuffix(v.Progress, []byte("}"))
+	if !ok {
+		return dst
+	}
+	dst = append(append(dst, `,"progress":`...), said...)
+	if len(said) > 1 {
+		dst = append(dst, ',')
+	}
+	return append(AppendTime(append(dst, `"at":`...), v.Said), '}')
 }
 
 // appendRaw appends a member that is JSON already, unless it is nothing.

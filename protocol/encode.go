@@ -29,8 +29,22 @@ func Encode(s *Session, e *dispatch.Effect) {
 		encodeRefused(s, e)
 	case dispatch.Failed:
 		encodeFailed(s, e)
+	case dispatch.Welcome:
+		welcome(s, e)
 	case dispatch.Cancel:
 		encodeCancel(s, e)
+	case dispatch.Late:
+		encodeLate(s, e)
+	case dispatch.NoMoreTasks:
+		encodeNoMore(s)
+	case dispatch.Hangup:
+		hangUp(s)
+	case dispatch.Leased:
+		encodeLeased(s, e)
+	case dispatch.NoLease:
+		s.Respond(e.Seq, Answer{Status: http.StatusOK, Type: jsonType, Body: []byte(`{"tasks":[]}`)})
+	case dispatch.LeaseTaken:
+		s.Respond(e.Seq, Answer{Status: http.StatusNoContent})
 	case dispatch.Explained:
 		encodeWhy(s, e)
 	case dispatch.Scheduled, dispatch.Accepted, dispatch.Done, dispatch.Shown, dispatch.Changed:

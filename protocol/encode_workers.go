@@ -18,9 +18,18 @@ func handOutTicket(s *Session, e *dispatch.Effect) bool {
 	if err != nil {
 		return false
 	}
-	b := append(s.f.body[:0], s.f.opening.of(e.Name)...)
-	if len(e.Body) > 0 {
-		b = append(append(b, `,"options":`...), e.Body...)
+	b := appendTask(s.f.body[:0], s.f.opening.of(e.Name), e.Body, &t)
+	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
+	s.Send(ws.OpText, b)
+	s.f.keep(b)
+	return true
+}
+
+// appendTask appends {"name":…,"options":… and what a ticket says. Its nonce, and the end, are still to come.
+func appendTask(b, opening, options []byte, t *dispatch.Ticket) []byte {
+	b = append(b, opening...)
+	if len(options) > 0 {
+		b = append(append(b, `,"options":`...), options...)
 	}
 	if t.Run != (dispatch.ID{}) {
 		b = append(t.Run.Append(append(b, `,"run":"`...)), '"')
@@ -33,18 +42,7 @@ func handOutTicket(s *Session, e *dispatch.Effect) bool {
 	if len(t.Traceparent) > 0 {
 		b = document.AppendText(append(b, `,"traceparent":`...), t.Traceparent)
 	}
-	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
-	s.Send(ws.OpText, b)
-	s.f.keep(b)
-	return true
-}
-
-// encodeCancel tells a worker that it may stop.
-func encodeCancel(s *Session, e *dispatch.Effect) {
-	b := append(s.f.body[:0], `{"event":"Cancel"`...)
-	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
-	s.Send(ws.OpText, b)
-	s.f.keep(b)
+	return b
 }
 
 // encodeFailed answers a call whose worker says that it failed.

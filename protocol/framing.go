@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -24,6 +25,10 @@ type Config struct {
 	MaxControls  int    // control frames between two messages, or two calls of Session.Ping
 	CheckUTF8    bool   // text is checked here; off when the service's decoder does it (RFC 6455 8.1)
 	Access       Access // who may ask
+
+	// What workers are told with Hello, in whole milliseconds.
+	Heartbeat time.Duration // after how long a silence the server pings a connection
+	Grace     time.Duration // how long a session that lost its connection keeps its tasks
 }
 
 // DefaultConfig is right for most.
@@ -38,6 +43,8 @@ func DefaultConfig() Config {
 		MaxControls:  1024,
 		CheckUTF8:    true,
 		Access:       Access{Loopback: true},
+		Heartbeat:    30 * time.Second,
+		Grace:        5 * time.Second,
 	}
 }
 
@@ -83,6 +90,8 @@ type Framing struct {
 	messageTooBig string
 
 	opening opening // of the last task handed out
+	early   []early
+	lease   leased
 
 	spare     [len(classes)][][]byte
 	exchanges []*exchange

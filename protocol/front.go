@@ -36,8 +36,6 @@ type Front struct {
 	Starting func() string
 	// CheckCallback, if set, says what is wrong with the URL of a callback, for whoever sent it. Without it there are none.
 	CheckCallback func(url string) error
-	// Heartbeat is after how many seconds of silence the server pings a connection. Workers are told with Hello.
-	Heartbeat int
 
 	from    dispatch.Conn
 	base    []byte // what the spans of events are parts of
@@ -52,7 +50,7 @@ type Front struct {
 
 // NewFront makes a front that passes its events to submit, which must not keep the input after it returned.
 func NewFront(submit func(dispatch.Input)) *Front {
-	return &Front{submit: submit, Heartbeat: 30, known: newTemplates()}
+	return &Front{submit: submit, known: newTemplates()}
 }
 
 // Flush passes on what was collected. The owner calls it at the end of each turn.
@@ -102,6 +100,7 @@ func (f *Front) SetSlow(s *Session, slow bool) {
 
 // Ended tells the dispatcher that a connection is gone.
 func (f *Front) Ended(s *Session) {
+	s.forgetEarly()
 	if f.passing {
 		f.ended = append(f.ended, s.ID)
 		return

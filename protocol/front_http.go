@@ -46,6 +46,8 @@ func (f *Front) Request(s *Session, r *Request) {
 			f.notFound(s, r)
 		case string(first) == "runs" && len(second) > 0:
 			f.runs(s, r, second, third)
+		case string(first) == "lease" && (rest == nil || len(second) > 0):
+			f.leases(s, r, second, third)
 		case string(first) == "scheduled" && len(second) > 0 && third == nil:
 			f.unscheduleTask(s, r, second)
 		case string(path) == "*" && string(r.Method) == http.MethodOptions:
@@ -237,7 +239,8 @@ func (f *Front) notFound(s *Session, r *Request) {
 	f.refuse(s, r, http.StatusNotFound, "",
 		"there is nothing here; there are GET /tasks, GET /workers, GET /healthz, GET /readyz, POST /task/{name}, POST /schedule/{when}/{name}, "+
 			"GET /scheduled, DELETE /scheduled/{id}, GET /runs, GET and DELETE /runs/{id}, GET /runs/{id}/why, POST /runs/{id}/retry, "+
-			"POST /runs/retry, POST /runs/purge, POST /backup, and the WebSockets /websocket and /worker")
+			"POST /runs/retry, POST /runs/purge, POST /lease, POST /lease/{nonce}/result, /error, /extend and /progress, DELETE /lease/{nonce}, "+
+			"POST /backup, and the WebSockets /websocket and /worker")
 }
 
 func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) {

@@ -128,7 +128,7 @@ func (f *Front) said(base []byte, kind dispatch.Kind) *refusal {
 		return wrongTerm("wait is no term of ScheduleTask, which is answered at once: ask with GetRun and wait")
 	}
 	for has := m.Has & anyTerm; has != 0; has &= has - 1 {
-		t := &terms[bits.TrailingZeros32(uint32(has/firstMore))]
+		t := &terms[bits.TrailingZeros64(uint64(has/firstMore))]
 		raw := m.Value(has & -has).Of(base)
 		if string(raw) == "null" {
 			continue // as if it were left out

@@ -22,16 +22,19 @@ func (f *Front) Message(s *Session, base []byte, at dispatch.Span, text bool) {
 
 // familiar makes an event of the message at off, which fits a template, and reports false if it is to be decoded after all.
 func (f *Front) familiar(s *Session, base []byte, off uint32, t *template) bool {
+	if t.hello && s.Tag&tagHello == 0 {
+		return false
+	}
 	switch t.event.Kind {
 	case dispatch.GetTask:
-		f.ready(s)
+		f.ready(s, t.event.Count)
 	case dispatch.SendResult:
 		token, ok := dispatch.ParseToken(base[off+t.token:][:dispatch.TokenLen])
 		if !ok {
 			return false
 		}
 		e := f.event(s, base)
-		e.Kind, e.Body, e.Token = dispatch.SendResult, moved(t.event.Body, off), token
+		e.Kind, e.Body, e.Token, e.Count = dispatch.SendResult, moved(t.event.Body, off), token, t.event.Count
 	default:
 		if s.Tag&tagSlow != 0 {
 			return false

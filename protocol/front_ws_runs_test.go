@@ -148,37 +148,8 @@ func TestMixedMessages(t *testing.T) {
 	}
 }
 
-const workersHello = `{"action":"Hello","version":1}`
-
-func TestHello(t *testing.T) {
-	d := newDesk(t, "/worker")
-	const failed = `{"action":"SendError","nonce":"abcdefghijklmnopabcdefgh","error":"no"}`
-	// Before Hello nobody is answered, and SendError is counted as what makes no sense.
-	for _, m := range []string{failed, "not JSON", `{"action":"Bogus"}`, `{"action":"Hello"}`, `{"action":"RegisterTask","name":""}`} {
-		if out := d.say(m); out != "" || d.one() != (heard{kind: dispatch.SendResult}) {
-			t.Errorf("%s before Hello: %q, %+v", m, out, d.events)
-		}
-	}
-	if out := d.say(workersHello); out != `{"event":"Hello","version":1,"heartbeat":30}` || d.one() != (heard{kind: dispatch.SayHello}) {
-		t.Errorf("Hello: %q, %+v", out, d.events)
-	}
-	if out := d.say(`{"action":"Hello","version":7}`); out != `{"event":"Hello","version":1,"heartbeat":30}` {
-		t.Errorf("a later version: %q", out)
-	}
-	for m, kind := range map[string]string{
-		"not JSON": "bad-json", `[]`: "bad-message", `{"action":"Bogus"}`: "bad-message", `{"action":"RegisterTask","name":""}`: "bad-name",
-		`{"action":"Hello","version":"x"}`: "bad-term", `{"action":"SendError","retry":1}`: "bad-term", `{"action":"SendError","after":{}}`: "bad-term",
-	} {
-		out := d.say(m)
-		if !strings.HasPrefix(out, `{"event":"Error","error":{"type":"urn:workman:problem:`+kind+`",`) || d.one() != (heard{kind: dispatch.SendResult}) {
-			t.Errorf("%s: %q, %+v", m, out, d.events)
-		}
-	}
-}
-
 func TestSendError(t *testing.T) {
-	d := newDesk(t, "/worker")
-	d.say(workersHello)
+	d := newWorker(t)
 	token, _ := dispatch.ParseToken([]byte("abcdefghijklmnopabcdefgh"))
 	for fields, want := range map[string]heard{
 		`"error":"no \"way\""`:                             {at: dispatch.Usually, body: `{"detail":"no \"way\""}`},

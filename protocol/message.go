@@ -10,7 +10,7 @@ import (
 )
 
 // Field is a set of an envelope's known keys.
-type Field uint32
+type Field uint64
 
 // The known keys. An envelope may hold others, which are ignored.
 const (
@@ -44,6 +44,14 @@ const (
 	HasError
 	HasRetry
 	HasAfter
+	HasSession
+	HasCount
+	HasCredit
+	HasConcurrency
+	HasFor
+	HasValue
+	HasNote
+	HasReturn
 
 	firstMore = HasKey              // from here on values are kept as they are, see Message.Value
 	anyTerm   = HasVersion - HasKey // each that a producer may say of a run
@@ -54,7 +62,7 @@ var fieldNames = [...]string{
 	"action", "name", "options", "nonce", "result", "when", "id",
 	"key", "durable", "wait", "priority", "deadline", "ttl", "attempts", "backoff", "backoff_max", "timeout", "keep", "labels",
 	"callback", "traceparent", "unstaffed",
-	"version", "error", "retry", "after",
+	"version", "error", "retry", "after", "session", "count", "credit", "concurrency", "for", "value", "note", "return",
 }
 
 // String is the key of a set of one.
@@ -86,6 +94,10 @@ const (
 	ActionRetryRun
 	ActionHello
 	ActionSendError
+	ActionExtend
+	ActionProgress
+	ActionDrain
+	ActionRunTasks
 )
 
 // MaxUnknownKeys is how many keys that workman does not know an envelope may hold. Without a bound, doubled keys could
@@ -127,7 +139,27 @@ func (m *Message) Value(f Field) dispatch.Span {
 	if f < firstMore || m.Has&f == 0 {
 		return dispatch.Span{}
 	}
-	return m.more[bits.TrailingZeros32(uint32(f/firstMore))]
+	return *m.value(f)
+}
+
+func (m *Message) value(f Field) *dispatch.Span {
+	return &m.more[bits.TrailingZeros64(uint64(f/firstMore))]
+}
+
+// said is a value from "key" on, as JSON; nil if it is left out or null.
+func (m *Message) said(base []byte, f Field) []byte {
+	if raw := m.Value(f).Of(base); string(raw) != "null" {
+		return raw
+	}
+	return nil
+}
+
+// number reads a whole number from low to maxCredit; what is left out or null leaves n.
+func (m *Message) number(base []byte, f Field, low int, n *uint32) *refusal {
+	if raw := m.said(base, f); raw != nil {
+		return wholeNumber(f.String(), raw, low, maxCredit, n)
+	}
+	return nil
 }
 
 // NonceToken is the token that a worker's nonce spells; false if it is none.

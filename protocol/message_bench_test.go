@@ -16,6 +16,7 @@ const (
 	runTaskMessage    = `{"action":"RunTask","name":"work","nonce":"00000001","options":{"a":0.1234567890123456,"b":0.6543210987654321}}`
 	sendResultMessage = `{"action":"SendResult","nonce":"abcdefghijklmnopabcdefgh","result":0.7777777777777777}`
 	getTaskMessage    = `{"action":"GetTask"}`
+	combinedMessage   = `{"action":"SendResult","nonce":"abcdefghijklmnopabcdefgh","result":0.7777777777777777,"credit":1}` // the last two in one
 )
 
 func BenchmarkDecodeMessage(b *testing.B) {
@@ -23,6 +24,7 @@ func BenchmarkDecodeMessage(b *testing.B) {
 		{"RunTask", runTaskMessage, "next message"},
 		{"SendResult", sendResultMessage, "next message"},
 		{"GetTask", getTaskMessage, "next message"},
+		{"SendResultAndCredit", combinedMessage, "next message"},
 		{"RunTaskAtTheEnd", runTaskMessage, ""},
 		{"GetTaskAtTheEnd", getTaskMessage, ""},
 	} {

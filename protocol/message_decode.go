@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"bytes"
-	"math/bits"
 )
 
 // The known keys with the quote and, where it fits, the colon after them, as load8 reads them.
@@ -166,7 +165,7 @@ func (m *Message) take(b []byte, start int, field Field, odd *oddities) (end int
 		return end, faultNone
 	}
 	if field >= firstMore {
-		m.more[bits.TrailingZeros32(uint32(field/firstMore))] = raw
+		*m.value(field) = raw
 		return end, faultNone
 	}
 	if text == notText {
@@ -250,6 +249,14 @@ func actionOf(text []byte) Action {
 		return ActionHello
 	case "SendError":
 		return ActionSendError
+	case "Extend":
+		return ActionExtend
+	case "Progress":
+		return ActionProgress
+	case "Drain":
+		return ActionDrain
+	case "RunTasks":
+		return ActionRunTasks
 	}
 	return ActionUnknown
 }

@@ -26,11 +26,12 @@ type expectation struct {
 }
 
 var actionNames = []string{"GetTasks", "RunTask", "ScheduleTask", "UnscheduleTask", "RegisterTask", "GetTask", "SendResult",
-	"GetRun", "CancelRun", "RetryRun", "Hello", "SendError"}
+	"GetRun", "CancelRun", "RetryRun", "Hello", "SendError", "Extend", "Progress", "Drain", "RunTasks"}
 
 var knownKeys = []string{"action", "name", "options", "nonce", "result", "when", "id",
 	"key", "durable", "wait", "priority", "deadline", "ttl", "attempts", "backoff", "backoff_max", "timeout", "keep", "labels",
-	"callback", "traceparent", "unstaffed", "version", "error", "retry", "after"}
+	"callback", "traceparent", "unstaffed", "version", "error", "retry", "after",
+	"session", "count", "credit", "concurrency", "for", "value", "note", "return"}
 
 // textKeys are those whose values must be strings.
 var textKeys = []string{"action", "name", "when", "id"}

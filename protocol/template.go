@@ -21,6 +21,7 @@ type template struct {
 	event  dispatch.Event // what the message comes to; its spans count from the start of the message
 	token  uint32         // where the text of a result's token lies
 	length uint32
+	hello  bool // it says what only a worker may that said Hello
 	words  [templateWords]templateWord
 }
 
@@ -88,12 +89,13 @@ func moved(sp dispatch.Span, by uint32) dispatch.Span {
 // learn makes the template of a message that was decoded to m, whose spans count from its start; false if it has none.
 func (t *template) learn(b []byte, m *Message) bool {
 	*t = template{length: uint32(len(b))}
-	if !m.plain || len(b) > 8*len(t.words) || m.Has&^plainKeys != 0 {
+	if !m.plain || len(b) > 8*len(t.words) || m.Has&^(plainKeys|HasCount|HasCredit) != 0 {
 		return false
 	}
+	t.hello = m.Has&^plainKeys != 0
 	switch m.Action {
 	case ActionRunTask:
-		if CheckName(m.Name.Of(b)) != nil {
+		if t.hello || CheckName(m.Name.Of(b)) != nil {
 			return false
 		}
 		t.event = dispatch.Event{Kind: dispatch.RunTask, Name: m.Name, Nonce: m.Nonce, Body: m.Options}
@@ -102,9 +104,15 @@ func (t *template) learn(b []byte, m *Message) bool {
 			return false
 		}
 		t.event = dispatch.Event{Kind: dispatch.SendResult, Body: m.Result}
+		if m.number(b, HasCredit, 0, &t.event.Count) != nil {
+			return false
+		}
 		t.token = m.NonceText.Off
 	case ActionGetTask:
 		t.event = dispatch.Event{Kind: dispatch.GetTask, Count: 1}
+		if m.number(b, HasCount, 1, &t.event.Count) != nil {
+			return false
+		}
 	default:
 		return false
 	}
@@ -236,7 +244,7 @@ func (ts *templates) used(s *Session) {
 func (ts *templates) learn(s *Session, base []byte, at dispatch.Span, d *Message) bool {
 	var t template
 	d2 := *d
-	for _, sp := range []*dispatch.Span{&d2.Name, &d2.Nonce, &d2.NonceText, &d2.Options, &d2.Result} {
+	for _, sp := range []*dispatch.Span{&d2.Name, &d2.Nonce, &d2.NonceText, &d2.Options, &d2.Result, d2.value(HasCount), d2.value(HasCredit)} {
 		*sp = moved(*sp, -at.Off)
 	}
 	if !t.learn(at.Of(base), &d2) || (t.event.Kind == dispatch.RunTask) != (s.Tag&tagEndpoint == tagProducer) {

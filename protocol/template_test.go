@@ -36,7 +36,13 @@ func newListener(tb testing.TB, endpoint string) *listener {
 		tb.Fatal(err)
 	}
 	f.Start(l.session, 1)
-	l.session.Feed([]byte(strings.Replace(handshake, "GET /ws", "GET "+endpoint, 1)))
+	path, hello := strings.CutSuffix(endpoint, " after Hello")
+	l.session.Feed([]byte(strings.Replace(handshake, "GET /ws", "GET "+path, 1)))
+	if hello {
+		l.session.Feed([]byte(masked(ws.OpText, true, workersHello)))
+		l.front.Flush()
+		protocol.Encode(l.session, &dispatch.Effect{Kind: dispatch.Welcome, To: l.session.ID})
+	}
 	l.session.Out = nil
 	return l
 }
@@ -63,6 +69,16 @@ var repeated = map[string][]string{
 		getTaskMessage,
 		`{"action": "SendResult", "nonce": "abcdefghijklmnopabcdefgh"}`,
 		`{"result":[100,{"a":1e5}],"nonce":"abcdefghijklmnopabcdefgh","action":"SendResult"}`,
+		combinedMessage, // which says no more than the others here
+		`{"action":"GetTask","count":16}`,
+	},
+	"/worker after Hello": {
+		sendResultMessage,
+		getTaskMessage,
+		combinedMessage,
+		`{"credit":250,"result":[100,{"a":1e5}],"nonce":"abcdefghijklmnopabcdefgh","action":"SendResult"}`,
+		`{"action":"GetTask","count":16}`,
+		`{"action":"GetTask","count":null}`,
 	},
 }
 

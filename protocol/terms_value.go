@@ -52,6 +52,37 @@ func parseCount(b []byte, low, high int, to *int) bool {
 	return true
 }
 
+// wholeNumber reads a value of a message: a whole number from low to high.
+func wholeNumber(name string, raw []byte, low, high int, to *uint32) *refusal {
+	var n int
+	if !parseCount(raw, low, high, &n) {
+		return wrongTerm(quoteCapped(raw) + " is no value for " + name + ": want a whole number from " + strconv.Itoa(low) + " to " + strconv.Itoa(high))
+	}
+	*to = uint32(n)
+	return nil
+}
+
+// duration reads a value of a message, from low to high milliseconds. nil is one that is missing.
+func (a *asked) duration(name string, raw []byte, low, high int64, ms *int64) *refusal {
+	if raw == nil {
+		return wrongTerm(name + " is missing: want " + wantDuration)
+	}
+	a.reset()
+	v := int64(-1)
+	value, ok := a.plain(&term{json: jsonText | jsonNumber}, raw)
+	if !ok || !parseDuration(value, &v) {
+		return wrongTerm(quoteCapped(raw) + " is no value for " + name + ": want " + wantDuration)
+	}
+	if v < low || v > high {
+		return wrongTerm(quoteCapped(raw) + " is no value for " + name + ": want from " + spell(low) + " to " + spell(high))
+	}
+	*ms = v
+	return nil
+}
+
+// spell is a number of milliseconds for people.
+func spell(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
+
 // maxKey is how long an idempotency key may be, in bytes.
 const maxKey = 255
 
