@@ -44,6 +44,9 @@ func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	}
 	if c.Addr == "" {
 		s.programs = append(s.programs, workmanProgram())
+		if slices.ContainsFunc(s.scenarios, oldProgram().plays) {
+			s.programs = append(s.programs, oldProgram())
+		}
 	}
 	if c.Relay {
 		s.programs = append(s.programs, relayProgram())
