@@ -148,7 +148,7 @@ func newClock() func() dispatch.Now {
 // moment is how long each of the last steps may take.
 const moment = 2 * time.Second
 
-// end drains: no new connections and no new work; what was accepted gets its answer, until the deadline or a second
+// end drains: no new work, and no new connections as soon as nobody needs one to say what a task came to; what was accepted gets its answer, until the deadline or a second
 // signal; then those who still wait are told, and connections are closed in good order.
 func (s *service) end() error {
 	again := make(chan os.Signal, 1)
@@ -168,9 +168,9 @@ func (s *service) end() error {
 	soon, told := context.WithTimeout(context.Background(), moment)
 	defer told()
 	err := s.tasks.Drain(soon)
-	s.server.StopListening()
 	s.server.Finish(true)
 	left, err2 := s.untilIdle(ctx)
+	s.server.StopListening()
 	last, stop := context.WithTimeout(context.Background(), moment)
 	defer stop()
 	err = errors.Join(err, err2, s.tasks.Stop(last), s.keeper.Flush(last))
@@ -193,7 +193,7 @@ func (s *service) endCalls() {
 	}
 }
 
-// untilIdle waits until nothing is queued or with a worker, or the deadline. What is queued while nothing is with a
+// untilIdle stops listening once no task is out on a lease, or with a session that may come back. It waits until nothing is queued or with a worker, or the deadline. What is queued while nothing is with a
 // worker has nobody to do it, and nobody can come any more: it does not hold up the end for longer than a moment.
 func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
 	every := time.NewTicker(20 * time.Millisecond)
@@ -207,7 +207,10 @@ func (s *service) untilIdle(ctx context.Context) (dispatch.Stats, error) {
 		if err != nil {
 			return last, err
 		}
-		if last = stats; stats.Queued+stats.Leased == 0 {
+		if last = stats; stats.Lent+stats.Away == 0 {
+			s.server.StopListening()
+		}
+		if stats.Queued+stats.Leased == 0 {
 			return last, nil
 		}
 		if stats.Leased > 0 {

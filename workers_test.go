@@ -397,4 +397,3 @@ func TestHalfOpenSession(t *testing.T) {
 		t.Errorf("the run of the one that moved: %+v", d)
 	}
 }
-

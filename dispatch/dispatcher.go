@@ -317,6 +317,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		default:
 			d.lapsed(now, value, d.tasks.at(value), out)
 		}
+		d.ease(now, out)
 	}
 	d.feed(now, out)
 	d.lookAhead(now, out)

@@ -101,6 +101,16 @@ type Batch struct {
 	Asked   uint64  // the Seq of the event that the next two answer
 	Stats   *Stats  // answers Report; nil otherwise
 	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
+
+	lent []byte // what effects show that is nowhere else
+}
+
+// since is what was lent from an offset on.
+func (b *Batch) since(start int) []byte {
+	if start == len(b.lent) {
+		return nil
+	}
+	return b.lent[start:len(b.lent):len(b.lent)]
 }
 
 // add appends an effect with nothing but its kind and whom it is for. It is filled in field by field: to make one and copy
@@ -116,7 +126,7 @@ func (b *Batch) add(kind EffectKind, to Conn) *Effect {
 	return e
 }
 
-// keptData is the most room for operations that a batch keeps.
+// keptData is the most room for operations, and for what is lent, that a batch keeps.
 const keptData = 1 << 20
 
 func (b *Batch) empty() bool {
@@ -130,6 +140,9 @@ func (b *Batch) Reset() {
 	b.N, b.Ops, b.Data = 0, b.Ops[:0], b.Data[:0]
 	if cap(b.Data) > keptData {
 		b.Data = nil
+	}
+	if b.lent = b.lent[:0]; cap(b.lent) > keptData {
+		b.lent = nil
 	}
 	clear(b.Loads)
 	b.Loads, b.Calls = b.Loads[:0], b.Calls[:0]
@@ -147,6 +160,7 @@ type Stats struct {
 	Unread                            uint64 // stored runs that could not be understood
 	Stored                            int    // now: runs in a queue that are on the disk only
 	Loads                             int    // now: questions to the store that are not answered
+	Lent, Away                        int    // now: of those Leased, the ones lent over HTTP, and those of sessions without a connection: what they come to is said over new ones
 	Workers, Names                    int    // now: connections that registered or asked, names known
 	GivenUp                           uint64 // runs refused with WorkersLost
 	Bytes                             int64  // now: owned by queues, by capacity

@@ -76,8 +76,9 @@ const (
 	Progress     // Token, Body: how far it is, as JSON, at most MaxProgress bytes
 	HandBack     // Token: it has not begun the task, and gives it back. The zero Token: it wants no more; Count: and gives back all that it has
 
-	// From workers without a WebSocket, over HTTP. SendResult, SendError, Extend, Progress and HandBack are theirs too, with Seq,
-	// for an answer, and Nonce: the eight bytes of the ticket's Secret, which make up for the connection that they do not keep.
+	// From workers without a WebSocket, over HTTP. SendResult, SendError, Extend, Progress and HandBack are theirs too, with Seq
+	// for an answer, no Count, and Nonce: the eight bytes of the ticket's Secret, which make up for the connection that they do
+	// not keep.
 	TakeLease // Body: names, each followed by a newline; Count: tasks at most; At: milliseconds to wait; Seq. Token.Secret: milliseconds that it lasts
 
 	// Of a connection, from its event loop.

@@ -76,9 +76,13 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 	d.fillLease(now, w, ev, out)
 }
 
-// nameLease registers the names of a lease, each followed by a newline.
+// nameLease registers the names of a lease, each followed by a newline. It reports false if there are too many in all; what is
+// more than one worker may register is ignored.
 func (d *Dispatcher) nameLease(from Conn, w *worker, names []byte) bool {
 	for line := range bytes.Lines(names) {
+		if len(w.names) >= d.cfg.WorkerNames {
+			break
+		}
 		num := d.nameOf(from, bytes.TrimSuffix(line, []byte("\n")))
 		if num == 0 {
 			return false
@@ -162,6 +166,7 @@ func (d *Dispatcher) noLease(now Now, w *worker, out *Batch) {
 // lendTask makes a hand-out one of a lease, and returns how many milliseconds that lasts.
 func (d *Dispatcher) lendTask(w *worker, ticket *Ticket, e *Effect) int64 {
 	d.waitsNoMore(w)
+	d.stats.Lent++
 	e.Kind, e.To, e.Seq = Leased, w.lease.from, w.lease.seq
 	ticket.Secret = d.seats.at(w.seat).secret
 	return w.lease.lasts

@@ -23,9 +23,18 @@ type model struct {
 
 	owed []answer // must leave in this step
 
+	fakes    int                     // peers without a connection so far: sessions that lost theirs, and leases
+	names    map[dispatch.Token]bool // of sessions, ever given out
+	greeting *peer                   // who said hello in this step
+	resumed  bool                    // its session goes on
+	finds    []dispatch.Token        // with this in hand
+	pouring  *peer                   // the lease of which another task must follow
+	freed    []*run                  // what came back in this step because time was over: one after the other
+
 	draining, stopped bool
 	count             dispatch.Stats // of it only what grows
 	bytes             int64          // Stats.Bytes after the step before
+	beyond            int64          // bytes over the bound that there may be: tickets are shown in any case
 }
 
 // caller is who asked, and how the answer finds the question.
@@ -42,6 +51,8 @@ type run struct {
 	name, body string
 	losses     int
 	worker     dispatch.Conn // zero: queued
+	turn       int           // the how manyth hand-out it is
+	until      int64         // lent: when that is over, on the clock that nobody sets; 0: it is not
 }
 
 // peer is a connection, as a worker.
@@ -53,6 +64,23 @@ type peer struct {
 	input   int  // or the last input in which it said something
 	worker  bool // registered something or asked for something
 	maybe   bool // did what may or may not make it a worker
+	spoke   bool // did what surely makes it one
+	hello   bool
+	session dispatch.Token
+	most    map[string]int // of a name at once
+	until   int64          // a session that lost its connection: when its grace is over. A lease that waits: when it does no more
+	lost    bool
+	due     bool // a lease that has waited long enough
+	lease   *borrower
+}
+
+// borrower is what makes a peer a lease.
+type borrower struct {
+	caller
+	lasts   int64
+	secret  uint64
+	waiting bool
+	open    bool // not answered, or not wholly
 }
 
 // line is a name: who queues for it, and what else keeps it alive.
@@ -67,6 +95,7 @@ func newModel(cfg dispatch.Config, now dispatch.Now) *model {
 		peers:  map[dispatch.Conn]*peer{},
 		lines:  map[string]*line{},
 		leases: map[dispatch.Token]*run{},
+		names:  map[dispatch.Token]bool{},
 	}
 }
 
@@ -115,15 +144,17 @@ func (m *model) insert(r *run) {
 	l.queue = slices.Insert(l.queue, i, r)
 }
 
-// lease gives the head of a line to a worker.
-func (m *model) lease(name string, to dispatch.Conn, token dispatch.Token) {
-	l := m.lines[name]
-	r := l.queue[0]
-	l.queue = l.queue[1:]
+// lease gives a run to a worker.
+func (m *model) lease(r *run, to dispatch.Conn, token dispatch.Token) {
+	l := m.lines[r.name]
+	l.queue = slices.DeleteFunc(l.queue, func(o *run) bool { return o == r })
 	l.leased++
-	r.worker = to
 	m.leases[token] = r
 	p := m.peers[to]
+	r.worker, r.turn, r.until = to, int(m.count.HandedOut), 0
+	if p.lease != nil {
+		r.until = m.now.Mono + p.lease.lasts
+	}
 	p.credits--
 	p.burst += len(r.body) + 64
 	m.count.HandedOut++
@@ -135,6 +166,15 @@ func (m *model) release(token dispatch.Token) *run {
 	delete(m.leases, token)
 	m.lines[r.name].leased--
 	return r
+}
+
+// inHand lists the tokens of what a worker has, in the order in which it was handed them.
+func (m *model) inHand(c dispatch.Conn) []dispatch.Token {
+	tokens := m.leasedTo(c)
+	slices.SortFunc(tokens, func(a, b dispatch.Token) int {
+		return cmp.Compare(m.leases[a].turn, m.leases[b].turn)
+	})
+	return tokens
 }
 
 // leasedTo lists the tokens of what a worker has, oldest first.
@@ -151,14 +191,19 @@ func (m *model) leasedTo(c dispatch.Conn) (tokens []dispatch.Token) {
 }
 
 // register notes that a worker can do something; too much is ignored.
-func (m *model) register(p *peer, name string) {
+func (m *model) register(p *peer, name string, most int) {
 	switch {
 	case slices.Contains(p.names, name):
+		p.most[name] = most
 		return
 	case len(p.names) >= m.cfg.WorkerNames, m.lines[name] == nil && len(m.lines) >= m.cfg.MaxNames:
 		return
 	}
 	p.names = append(p.names, name)
+	if p.most == nil {
+		p.most = map[string]int{}
+	}
+	p.most[name] = most
 	l := m.line(name)
 	if l.workers++; l.workers == 1 {
 		m.listed = append(m.listed, name)
@@ -180,9 +225,26 @@ func (m *model) ready(p *peer) bool {
 	return p.credits > 0 && !p.blocked && !m.stopped
 }
 
+// isFull tells whether a worker has as many of a name as it takes at once.
+func (m *model) isFull(p *peer, name string) bool {
+	most, n := p.most[name], 0
+	if most == 0 {
+		return false
+	}
+	for _, r := range m.leases {
+		if r.name == name && m.peers[r.worker] == p {
+			n++
+		}
+	}
+	return n >= most
+}
+
 // oldest is the run that a worker must be handed next, or nil.
 func (m *model) oldest(p *peer) (first *run) {
 	for _, name := range p.names {
+		if m.isFull(p, name) {
+			continue
+		}
 		if q := m.lines[name].queue; len(q) > 0 && (first == nil || q[0].place < first.place) {
 			first = q[0]
 		}

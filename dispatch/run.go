@@ -88,7 +88,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 	e.Name = n.text
 	e.Body = d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:]
 	if t.promise != 0 || w.hello {
-		d.begin(now, w, slot, t, e)
+		d.begin(now, w, slot, t, e, out)
 	}
 	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
@@ -96,7 +96,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 }
 
 // begin notes that an attempt begins, and tells a worker that understands it more of the task.
-func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) {
+func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect, out *Batch) {
 	ticket := Ticket{Attempt: int(t.losses) + 1}
 	lasts := int64(0)
 	if w.lease != nil {
@@ -118,8 +118,9 @@ func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) 
 	if w.hello {
 		d.fences++
 		ticket.Fence = d.epoch | d.fences
-		d.scratch = ticket.Append(d.scratch[:0])
-		e.Nonce = d.lend(d.scratch)
+		start := len(out.lent)
+		out.lent = ticket.Append(out.lent)
+		e.Nonce = out.since(start)
 	}
 }
 
@@ -243,9 +244,11 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	w.leased--
 	d.names.all[t.name].leased--
 	d.stats.Leased--
+	if w.lease == nil && w.conn.isPseudo() {
+		d.stats.Away--
+	}
 	if w.shares != nil || w.lease != nil {
-		d.givesShare(w, t.name)
-		d.eased = append(d.eased, w)
+		d.eases(w, t.name)
 	}
 }
 

@@ -124,6 +124,26 @@ func hear(kind dispatch.Kind, change func(*wreck, *dispatch.Now, *dispatch.Event
 	}
 }
 
+// lost loses effects of a kind.
+func lost(kind dispatch.EffectKind) func(*wreck, *dispatch.Effect) fate {
+	return func(_ *wreck, e *dispatch.Effect) fate {
+		if e.Kind == kind {
+			return lose
+		}
+		return keep
+	}
+}
+
+// doubled says them twice.
+func doubled(kind dispatch.EffectKind) func(*wreck, *dispatch.Effect) fate {
+	return func(_ *wreck, e *dispatch.Effect) fate {
+		if e.Kind == kind {
+			return twice
+		}
+		return keep
+	}
+}
+
 // deafTo does not take the event.
 func deafTo(*wreck, *dispatch.Now, *dispatch.Event) bool { return true }
 
@@ -265,6 +285,76 @@ var wrongs = []wrong{
 		s.world.out.Effects = append(s.world.out.Effects,
 			dispatch.Effect{Kind: dispatch.Refused, To: s.from, Seq: a.seq, Nonce: a.nonce, Reason: dispatch.Overloaded})
 		return true
+	})},
+	{name: "not told to be late", caught: "words", often: 5, effect: lost(dispatch.Late)},
+	{name: "told to be late twice", caught: "words", often: 5, effect: doubled(dispatch.Late)},
+	{name: "any lease will do", caught: "words", effect: at(dispatch.Refused, func(_ *wreck, e *dispatch.Effect) {
+		if e.Reason == dispatch.StaleLease {
+			e.Kind, e.Reason = dispatch.LeaseTaken, 0
+		}
+	})},
+	{name: "a session without a task", caught: "sessions", effect: at(dispatch.Welcome, func(_ *wreck, e *dispatch.Effect) {
+		if len(e.Body) > 12 {
+			e.Body = e.Body[12:]
+		}
+	})},
+	{name: "a session for whoever asks", caught: "sessions", event: hear(dispatch.SayHello, func(s *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		if len(s.world.lost) > 0 {
+			ev.Token = s.world.lost[0].session
+		}
+		return false
+	})},
+	{name: "no session goes on", caught: "sessions", event: hear(dispatch.SayHello, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Token = dispatch.Token{}
+		return false
+	})},
+	{name: "the old connection stays", caught: "sessions", effect: lost(dispatch.Hangup)},
+	{name: "no word of the end", caught: "draining", effect: lost(dispatch.NoMoreTasks)},
+	{name: "half the grace", caught: "held", start: func(k *kept) { k.cfg.Grace /= 2 }},
+	{name: "twice the grace", caught: "late", start: func(k *kept) { k.cfg.Grace *= 2 }},
+	{name: "half a lease", caught: "held", event: hear(dispatch.TakeLease, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Token.Secret /= 2
+		return false
+	})},
+	{name: "twice a lease", caught: "late", event: hear(dispatch.TakeLease, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Token.Secret *= 2
+		return false
+	}), effect: at(dispatch.Leased, func(s *wreck, e *dispatch.Effect) { // it is said as it should be
+		if t, err := dispatch.DecodeTicket(e.Nonce); err == nil {
+			t.Deadline = s.world.now.Wall
+			e.Nonce = t.Append(nil)
+		}
+	})},
+	{name: "a lease that does not wait", caught: "early", event: hear(dispatch.TakeLease, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.At = 0
+		return false
+	})},
+	{name: "a lease too large", caught: "credits", event: hear(dispatch.TakeLease, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Count++
+		return false
+	})},
+	{name: "a lease in two answers", caught: "answers", effect: at(dispatch.Leased, func(_ *wreck, e *dispatch.Effect) { e.Found = false })},
+	{name: "more time than it asked for", caught: "late", event: hear(dispatch.Extend, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.At *= 2
+		return false
+	})},
+	{name: "no more time", caught: "held", event: hear(dispatch.Extend, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.At = 0
+		return false
+	})},
+	{name: "more of a name than it takes", caught: "limits", event: hear(dispatch.RegisterTask, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Count = 0
+		return false
+	})},
+	{name: "handed back is failed", caught: "back", event: hear(dispatch.HandBack, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		if ev.Token != (dispatch.Token{}) {
+			ev.Kind, ev.At = dispatch.SendError, dispatch.Usually
+		}
+		return false
+	})},
+	{name: "progress spoilt", caught: "progress", event: hear(dispatch.Progress, func(_ *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		ev.Body.Len--
+		return false
 	})},
 	{name: "a longer timetable", caught: "bounds", start: func(k *kept) { k.cfg.Near *= 2 }},
 	{name: "a task too many", caught: "bounds", start: func(k *kept) { k.cfg.MaxTasks++ }},

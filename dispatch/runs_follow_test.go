@@ -12,63 +12,127 @@ import (
 type prior struct {
 	hand   hand // what a worker answers
 	status dispatch.Status
-	lost   map[*promised]bool
+	from   *end
+	mine   bool                  // it has what it speaks of
+	line   []dispatch.Token      // what a hello finds in hand
+	hello  *end                  // the session that it names
+	late   int                   // told so in this step
+	told   map[dispatch.Conn]int // of the end of the server
+	hung   dispatch.Conn
+	lost   map[*promised]dispatch.Status
+	back   map[*promised]dispatch.Status // handed back
+	lapsed map[*promised]bool            // their attempt took too long
 }
 
 // before takes an event into the model, as far as what follows does not depend on what the dispatcher does.
 func (k *kept) before(from dispatch.Conn, a *ask) *prior {
-	was := &prior{lost: map[*promised]bool{}}
+	was := &prior{
+		lost: map[*promised]dispatch.Status{}, back: map[*promised]dispatch.Status{}, lapsed: map[*promised]bool{},
+		told: map[dispatch.Conn]int{},
+	}
 	k.line = k.bare.Line()
 	p := k.peers[from]
+	was.from = p
 	if p == nil {
 		return was
 	}
 	switch a.kind {
 	case dispatch.SendResult, dispatch.SendError:
-		p.credits = min(p.credits+int(a.count), k.cfg.WorkerCredit)
-		k.takeHand(p, a.token, was)
+		if !a.ofLease() {
+			p.credits = min(p.credits+int(a.count), k.cfg.WorkerCredit)
+		}
+		k.takeHand(k.handsOf(p, a), a.token, was)
+	case dispatch.Extend, dispatch.Progress:
+		k.says(k.handsOf(p, a), a, was)
+	case dispatch.HandBack:
+		k.backs(k.handsOf(p, a), a, was)
+	case dispatch.SayHello:
+		k.hellos(p, a, was)
 	case dispatch.GetTask:
 		p.credits = min(p.credits+int(a.count), k.cfg.WorkerCredit)
 	case dispatch.RegisterTask:
 		if !slices.Contains(p.names, string(a.name)) {
 			p.names = append(p.names, string(a.name))
 		}
+		if p.most == nil {
+			p.most = map[string]int{}
+		}
+		p.most[string(a.name)] = int(a.count)
 	case dispatch.Block, dispatch.Unblock:
 		p.blocked = a.kind == dispatch.Block
 	case dispatch.Gone:
 		k.goes(p, was)
 	}
+	p.spoke = p.spoke || a.asWorker()
 	return was
 }
 
+// asWorker tells whether an event makes a worker of its connection, whatever that has in hand.
+func (a *ask) asWorker() bool {
+	switch a.kind {
+	case dispatch.RegisterTask, dispatch.GetTask:
+		return true
+	case dispatch.HandBack:
+		return a.token == dispatch.Token{} && !a.ofLease()
+	case dispatch.SendResult, dispatch.SendError:
+		return a.count > 0
+	}
+	return false
+}
+
 func (k *kept) takeHand(p *end, t dispatch.Token, was *prior) {
+	if p == nil {
+		return
+	}
 	i := slices.IndexFunc(p.held, func(h hand) bool { return h.token == t })
 	if i < 0 {
 		return
 	}
-	was.hand = p.held[i]
-	p.held = slices.Delete(p.held, i, i+1)
-	p.stale = append(p.stale, t)
+	was.hand, was.mine = p.held[i], true
+	k.drops(p, i)
 	if run := was.hand.run; run != nil {
-		run.holder = nil
-		if v, ok := k.value(dispatch.TableStatus, run.id); ok {
-			was.status, _ = dispatch.DecodeStatus([]byte(v))
-		}
-	} else {
-		was.hand.call.holder = nil
+		was.status = k.statusOf(run)
 	}
 }
 
+// drops takes a task out of a hand.
+func (k *kept) drops(p *end, i int) {
+	h := p.held[i]
+	p.held = slices.Delete(p.held, i, i+1)
+	if p.lease != nil {
+		k.over = append(k.over, lent{h.token, p.secret})
+	} else {
+		p.stale = append(p.stale, h.token)
+	}
+	if h.run != nil {
+		h.run.holder = nil
+	} else {
+		h.call.holder = nil
+	}
+}
+
+func (k *kept) statusOf(run *promised) (s dispatch.Status) {
+	if v, ok := k.value(dispatch.TableStatus, run.id); ok {
+		s, _ = dispatch.DecodeStatus([]byte(v))
+	}
+	return s
+}
+
 func (k *kept) goes(p *end, was *prior) {
-	for _, h := range p.held {
-		if h.run != nil {
-			h.run.holder = nil
-			was.lost[h.run] = true
-		} else {
-			h.call.holder = nil
+	delete(k.peers, p.conn)
+	if p.hello && len(p.held) > 0 && k.cfg.Grace > 0 && !k.stopped {
+		gone := *p
+		gone.until = k.now.Mono + k.cfg.Grace
+		k.lost = append(k.lost, &gone)
+		k.holds(&gone)
+	} else {
+		for len(p.held) > 0 {
+			if run := p.held[0].run; run != nil {
+				was.lost[run] = k.statusOf(run)
+			}
+			k.drops(p, 0)
 		}
 	}
-	delete(k.peers, p.conn)
 	k.order = slices.DeleteFunc(k.order, func(c dispatch.Conn) bool { return c == p.conn })
 	for key, r := range k.asked {
 		if r.from == p.conn {
@@ -79,11 +143,23 @@ func (k *kept) goes(p *end, was *prior) {
 
 // check holds a step to what it may and must do.
 func (k *kept) check(from dispatch.Conn, a *ask, out *dispatch.Batch, was *prior, sleep int64) *flaw {
+	if f := k.observe(was); f != nil {
+		return f
+	}
 	if f := k.take(out, was); f != nil {
 		return f
 	}
 	if f := k.expect(a, was); f != nil {
 		return f
+	}
+	if f := k.expectLives(was); f != nil {
+		return f
+	}
+	if r := k.asked[a.key(from)]; r != nil && a.ofLease() && was.mine {
+		r.mine = true
+		if run := was.hand.run; run != nil {
+			r.needs = run.changed
+		}
 	}
 	for _, id := range out.Calls {
 		run := k.runs[id]
@@ -100,13 +176,19 @@ func (k *kept) check(from dispatch.Conn, a *ask, out *dispatch.Batch, was *prior
 			return flawed(f.check, "%s: %s", f.what, showEffect(e))
 		}
 	}
+	if k.more != nil {
+		return flawed("answers", "another task of a lease does not follow")
+	}
+	if f := k.checkWords(a, was); f != nil {
+		return f
+	}
 	return k.checkState(a, out, sleep)
 }
 
 // expect wants a worker's word about a run to be written down.
 func (k *kept) expect(a *ask, was *prior) *flaw {
 	run := was.hand.run
-	if run == nil || k.disk.failed {
+	if run == nil || k.disk.failed || a.kind != dispatch.SendResult && a.kind != dispatch.SendError {
 		return nil
 	}
 	if run.outcome != nil {
@@ -157,14 +239,19 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 // effect checks one, and follows it.
 func (k *kept) effect(e *dispatch.Effect, was *prior) *flaw {
 	p := k.peers[e.To]
+	if more := k.more; more != nil && (e.Kind != dispatch.Leased || k.asked[requestKey(e.To, e.Seq, nil)] != more) {
+		return flawed("answers", "something comes between the tasks of a lease")
+	}
 	switch e.Kind {
 	case dispatch.HandOut:
 		return k.handOut(p, e)
 	case dispatch.Paused:
 		p.blocked = true
 		return nil
-	case dispatch.Welcome, dispatch.Late, dispatch.NoMoreTasks:
-		return nil
+	case dispatch.Leased:
+		return k.leased(e)
+	case dispatch.Welcome, dispatch.Late, dispatch.NoMoreTasks, dispatch.Hangup:
+		return k.told(p, e, was)
 	case dispatch.Cancel:
 		if p == nil || !p.hello {
 			return flawed("answers", "it does not understand that")
@@ -205,6 +292,8 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 		return flawed("gone", "handed out to who is not there")
 	case p.blocked || p.credits < 1 || !slices.Contains(p.names, string(e.Name)):
 		return flawed("credits", "handed out to who cannot take it, or did not ask")
+	case p.isFull(string(e.Name)):
+		return flawed("limits", "it has %d of that name in hand, and takes no more at once", p.most[string(e.Name)])
 	}
 	if f := k.checkTurn(p, e); f != nil {
 		return f
@@ -222,6 +311,9 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 	run := k.ofBody[string(e.Body)]
 	if run != nil && !run.gone {
 		h.run = run
+		if run.r.Timeout > 0 {
+			h.ends = k.now.Mono + run.r.Timeout
+		}
 		if f := k.handRun(p, run, e, &ticket); f != nil {
 			return f
 		}
@@ -231,6 +323,10 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 			return flawed("held", "a call that there is not, that is answered, or that another worker has")
 		}
 		h.call, c.holder = c, p
+	}
+	if p.lease != nil {
+		h.until = k.now.Mono + int64(p.lease.ask.token.Secret)
+		p.secret = ticket.Secret
 	}
 	p.held = append(p.held, h)
 	return nil
@@ -265,7 +361,7 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 	if f := k.checkOrder(run, status); f != nil {
 		return f
 	}
-	run.holder, run.since, run.fence, run.tries = p, k.now.Mono, max(run.fence, ticket.Fence), status.Attempts+1
+	run.holder, run.fence, run.tries = p, max(run.fence, ticket.Fence), status.Attempts+1
 	run.handed++
 	return nil
 }
@@ -293,7 +389,7 @@ func (k *kept) checkTurn(p *end, e *dispatch.Effect) *flaw {
 		return nil // it is not there any more
 	}
 	for _, s := range k.bare.Line() {
-		if s.Place < place && slices.Contains(p.names, s.Name) && slices.Contains(k.line, s) {
+		if s.Place < place && slices.Contains(p.names, s.Name) && !p.isFull(s.Name) && slices.Contains(k.line, s) {
 			return flawed("turn", "place %x of %s comes before %x", s.Place, s.Name, place)
 		}
 	}
@@ -325,6 +421,10 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 		may[dispatch.Explained] = true
 	case dispatch.ForgetRun:
 		may[dispatch.Forgotten] = true
+	case dispatch.TakeLease:
+		may[dispatch.NoLease] = true
+	case dispatch.SendResult, dispatch.SendError, dispatch.Extend, dispatch.Progress, dispatch.HandBack:
+		may[dispatch.LeaseTaken] = true
 	}
 	if !may[e.Kind] {
 		return flawed("answers", "that is no answer to %s", a)
@@ -332,6 +432,8 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 	switch e.Kind {
 	case dispatch.Refused:
 		return k.refused(r, e)
+	case dispatch.NoLease, dispatch.LeaseTaken:
+		return k.ofLeases(r, e)
 	case dispatch.Result, dispatch.Failed:
 		if was.hand.call != r || string(e.Body) != string(k.event.body) {
 			return flawed("answers", "that is not what its worker said")
@@ -377,6 +479,9 @@ func (k *kept) viewed(r *request, e *dispatch.Effect, v *dispatch.View, run *pro
 		return flawed("durable", "run %s is told, and not safe", v.ID)
 	}
 	run.acked = run.acked || !run.gone
+	if f := k.checkProgress(v, run); f != nil {
+		return f
+	}
 	if !v.State.Finished() {
 		if run.told != 0 && !run.gone && e.Kind != dispatch.Accepted {
 			return flawed("undone", "run %s was %s, and is %s", v.ID, run.told, v.State)
@@ -417,7 +522,7 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 	right := false
 	switch e.Reason {
 	case dispatch.TooMany:
-		right = k.cfg.MaxTasks < 100
+		right = k.cfg.MaxTasks < 100 || a.kind == dispatch.TakeLease && k.leasing() >= k.cfg.Leases
 	case dispatch.TooManyHere:
 		right = k.cfg.ConnTasks < 100
 	case dispatch.NoMemory:
@@ -426,6 +531,8 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 		right = k.low || k.cfg.MaxUnsafe < 1<<20
 	case dispatch.Draining:
 		right = k.draining
+	case dispatch.StaleLease:
+		right = a.kind != dispatch.TakeLease && !r.mine
 	case dispatch.NotStored:
 		right = k.disk.failed || k.fails
 	case dispatch.WorkersLost:

@@ -16,10 +16,9 @@ type promised struct {
 	tries   int    // the number of the attempt that its worker is at
 	fence   uint64 // of the last hand-out that had one
 	holder  *end
-	since   int64 // the hand-out, on the clock that nobody sets
-	stop    bool  // its worker was asked to stop
-	acked   bool  // somebody was told that it is accepted
-	revived bool  // it was ever tried once more by hand
+	stop    bool // its worker was asked to stop
+	acked   bool // somebody was told that it is accepted
+	revived bool // it was ever tried once more by hand
 	told    dispatch.RunState
 	outcome *dispatch.Outcome
 	value   string // of the outcome, as it is stored
@@ -137,10 +136,8 @@ func (k *kept) becomes(id dispatch.ID, n uint64, was *prior) *flaw {
 		}
 		run.outcome, run.told, run.revived, run.stop, run.again = nil, 0, true, false, n
 	}
-	if run.holder != nil && (run.outcome != nil || k.waitsAgain(id)) {
-		if f := k.taken(run); f != nil {
-			return f
-		}
+	if run.holder != nil && (run.outcome != nil || k.waitsAgain(id)) { // observe has seen what was taken from a worker
+		return flawed("held", "run %s waits or is finished, and with a worker", id)
 	}
 	return k.checkRows(run)
 }
@@ -187,30 +184,6 @@ func (k *kept) waitsAgain(id dispatch.ID) bool {
 	return false
 }
 
-// taken takes a run from a worker that did not answer: its time was over.
-func (k *kept) taken(run *promised) *flaw {
-	lapsed := run.r.Timeout > 0 && k.now.Mono-run.since >= run.r.Timeout
-	late := run.r.Deadline > 0 && run.r.Deadline <= k.now.Wall
-	if k.event.kind != dispatch.Tick || !lapsed && !late {
-		return flawed("held", "run %s is taken from a worker", run.id)
-	}
-	k.release(run)
-	return nil
-}
-
-// release lets a run go from its worker's hand.
-func (k *kept) release(run *promised) {
-	p := run.holder
-	run.holder = nil
-	for i, h := range p.held {
-		if h.run == run {
-			p.held = append(p.held[:i], p.held[i+1:]...)
-			p.stale = append(p.stale, h.token)
-			return
-		}
-	}
-}
-
 // finished checks what a run came to, and why.
 func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 	mine, keep := was.hand.run == run, run.r.Keep
@@ -218,8 +191,9 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 	if run.r.TTL > 0 {
 		limit[1] = max(run.r.Created, run.r.Due) + run.r.TTL
 	}
-	lapsed := run.holder != nil && run.r.Timeout > 0 && k.now.Mono-run.since >= run.r.Timeout && k.event.kind == dispatch.Tick
-	lost := k.event.kind == dispatch.Gone && was.lost[run]
+	lapsed := was.lapsed[run]
+	_, lost := was.lost[run]
+	_, back := was.back[run]
 	failed := mine && k.event.kind == dispatch.SendError || lapsed
 	right := false
 	switch o.State {
@@ -229,7 +203,7 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 		keep = run.r.KeepDead
 		right = failed && (o.Failures >= run.r.Attempts || k.event.at == dispatch.Never && !lapsed) || lost && o.Losses >= k.cfg.Losses
 	case dispatch.Cancelled:
-		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost)
+		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost || back)
 	case dispatch.Expired:
 		right = !run.revived && (limit[0] > 0 && limit[0] <= k.now.Wall || limit[1] > 0 && limit[1] <= k.now.Wall && o.Attempts == 0)
 	}

@@ -13,7 +13,7 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 		what      string
 		got, want int
 	}{
-		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"on the timetable", s.Schedule, c.Scheduled},
+		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"lent", s.Lent, k.lentNow()}, {"on the timetable", s.Schedule, c.Scheduled},
 		{"tasks in no list", c.Odd, 0}, {"promises", c.Promises, c.PromisesOf}, {"runs known", c.Runs, c.RunsOf},
 	} {
 		if same.got != same.want {
@@ -38,6 +38,9 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 	if f := k.checkStored(s.Stored); f != nil {
 		return f
 	}
+	if f := k.checkOverdue(a, sleep); f != nil {
+		return f
+	}
 	if c.Asks+c.Hungry == 0 && c.Keys+c.Parked == 0 {
 		if f := k.checkLoaded(); f != nil {
 			return f
@@ -53,8 +56,13 @@ func (k *kept) checkIdle() *flaw {
 	}
 	for _, s := range k.bare.Line() {
 		for _, p := range k.peers {
-			if p.credits > 0 && !p.blocked && slices.Contains(p.names, s.Name) {
+			if p.credits > 0 && !p.blocked && slices.Contains(p.names, s.Name) && !p.isFull(s.Name) {
 				return flawed("idle", "a task of %s waits, and worker %s is idle", s.Name, showConn(p.conn))
+			}
+		}
+		for _, r := range k.asked {
+			if r.wants(s.Name) {
+				return flawed("idle", "a task of %s waits, and so does a lease: %s", s.Name, &r.ask)
 			}
 		}
 	}
@@ -66,14 +74,18 @@ func (k *kept) checkLoaded() *flaw {
 	if k.stopped || k.draining || k.disk.failed {
 		return nil
 	}
-	for _, c := range k.order {
-		p := k.peers[c]
-		if p.credits < 1 || p.blocked {
+	for id, run := range k.runs {
+		if run.outcome != nil || run.gone || k.bare.Whereabouts(id) != "" || !k.inLine(id) {
 			continue
 		}
-		for id, run := range k.runs {
-			if run.outcome == nil && !run.gone && slices.Contains(p.names, run.name) && k.bare.Whereabouts(id) == "" && k.inLine(id) {
+		for c, p := range k.peers {
+			if p.credits > 0 && !p.blocked && slices.Contains(p.names, run.name) && !p.isFull(run.name) {
 				return flawed("idle", "run %s waits on the disk, and worker %s is idle", run, showConn(c))
+			}
+		}
+		for _, r := range k.asked {
+			if r.wants(run.name) {
+				return flawed("idle", "run %s waits on the disk, and so does a lease: %s", run, &r.ask)
 			}
 		}
 	}

@@ -34,7 +34,8 @@ func newWays(rng *rand.Rand) *ways {
 	if rng.IntN(4) == 0 {
 		y.tasks = append(y.tasks, "fifteen letters", "\x00", "a")
 	}
-	y.cfg.Durable, y.cfg.Grace = true, 0
+	y.cfg.Durable = true
+	y.cfg.Grace = []int64{0, 1, 5000, 5000, 20_000}[rng.IntN(5)]
 	y.cfg.MaxBytes = 64 << 20
 	y.cfg.Losses = 1 + rng.IntN(5)
 	y.cfg.Usual = dispatch.Policy{
@@ -54,7 +55,7 @@ func (y *ways) tighten(rng *rand.Rand) {
 		bound *int
 		most  int
 	}{
-		{&y.cfg.MaxTasks, 30}, {&y.cfg.MaxRuns, 20}, {&y.cfg.ConnTasks, 12}, {&y.cfg.FirePerStep, 4}, {&y.cfg.WorkerCredit, 5}, {&y.cfg.Burst, 500},
+		{&y.cfg.MaxTasks, 30}, {&y.cfg.MaxRuns, 20}, {&y.cfg.ConnTasks, 12}, {&y.cfg.FirePerStep, 4}, {&y.cfg.WorkerCredit, 5}, {&y.cfg.Burst, 500}, {&y.cfg.Leases, 2},
 	} {
 		if rng.IntN(5) == 0 {
 			*b.bound = 2 + rng.IntN(b.most)

@@ -36,18 +36,26 @@ var work = [workKinds]struct {
 	{12, (*kept).load},
 	{1, (*kept).serverSays},
 	{1, (*kept).called},
+	{2, (*kept).resume},
+	{1, (*kept).takeOver},
+	{3, (*kept).sayMore},
+	{2, (*kept).handBack},
+	{4, (*kept).takeLease},
+	{8, (*kept).ofLease},
 }
 
-const workKinds = 22
+const workKinds = 28
 
 // request is what somebody waits for an answer to.
 type request struct {
 	from   dispatch.Conn
 	ask    ask
-	began  int64 // on the clock that nobody sets
-	holder *end  // of a call
-	until  int64 // of a call that has a deadline: when
-	known  bool  // the run was told to be there
+	began  int64  // on the clock that nobody sets
+	holder *end   // of a call
+	until  int64  // of a call that has a deadline: when
+	mine   bool   // of what is said of a lease: it is one
+	needs  uint64 // and the batch that must be safe before that is told
+	known  bool   // the run was told to be there
 	done   bool
 }
 
@@ -89,10 +97,7 @@ func (k *kept) enter(worker bool) (*end, *flaw) {
 		k.peers[p.conn] = p
 		k.order = append(k.order, p.conn)
 		if worker && k.rng.IntN(3) > 0 {
-			p.hello = true
-			if f := k.do(p.conn, ask{kind: dispatch.SayHello}); f != nil {
-				return p, f
-			}
+			return p, k.do(p.conn, ask{kind: dispatch.SayHello})
 		}
 		return p, nil
 	}
@@ -115,8 +120,8 @@ func (k *kept) request(p *end, a ask) *flaw {
 	case p == nil:
 		a.seq = uint64(k.counter)
 	case p.http:
-		p.seq++
 		a.seq = p.seq
+		p.seq++
 	default:
 		a.nonce = fmt.Appendf(nil, `"%d"`, k.counter)
 	}
@@ -137,7 +142,7 @@ func (k *kept) request(p *end, a ask) *flaw {
 			}
 		}
 	}
-	k.asked[requestKey(from, a.seq, a.nonce)] = r
+	k.asked[a.key(from)] = r
 	if a.kind == dispatch.RunTask && (a.terms == nil || !a.terms.Promise) {
 		k.calls[string(a.body)] = r
 		if a.terms != nil {
@@ -246,7 +251,11 @@ func (k *kept) ids() (all []dispatch.ID) {
 
 func (k *kept) register() *flaw {
 	if p := k.one(true); p != nil {
-		return k.do(p.conn, ask{kind: dispatch.RegisterTask, name: k.task()})
+		a := ask{kind: dispatch.RegisterTask, name: k.task()}
+		if k.rng.IntN(4) == 0 {
+			a.count = k.rng.Uint32N(4)
+		}
+		return k.do(p.conn, a)
 	}
 	return nil
 }
@@ -301,6 +310,9 @@ func (k *kept) lateAnswer() *flaw {
 		return nil
 	}
 	t := dispatch.Token{Slot: k.rng.Uint32N(20), Secret: k.rng.Uint64()}
+	if k.rng.IntN(6) == 0 {
+		t = dispatch.Token{} // what makes no sense comes so
+	}
 	if o := k.one(true); len(p.stale) > 0 && k.rng.IntN(3) > 0 {
 		t = p.stale[k.rng.IntN(len(p.stale))]
 	} else if o != p && len(o.held) > 0 {
@@ -426,10 +438,8 @@ func (k *kept) loaded(l *load) *flaw {
 func (k *kept) serverSays() *flaw {
 	switch n := k.rng.IntN(40); {
 	case n == 0 && k.crashes:
-		k.draining = true
 		return k.do(0, ask{kind: dispatch.Drain})
 	case n == 1 && k.crashes:
-		k.draining, k.stopped = true, true
 		return k.do(0, ask{kind: dispatch.Stop})
 	case n == 2 || k.low:
 		k.low = !k.low

@@ -37,18 +37,25 @@ type kept struct {
 	calls     map[string]*request // calls by their options
 	peers     map[dispatch.Conn]*end
 	gens      map[dispatch.Conn]uint32
-	order     []dispatch.Conn // peers, in the order they came
+	order     []dispatch.Conn         // peers, in the order they came
+	lost      []*end                  // sessions without a connection
+	lent      []*end                  // leases that have tasks
+	over      []lent                  // what leases had
+	names     map[dispatch.Token]bool // of sessions, ever given out
 	callback  []dispatch.ID
 	counter   int
 	fence     uint64
 	line      []dispatch.Standing // before the step
 	met       map[string]int
-	answering *load        // the answer that comes
-	noStamp   bool         // the store does not know what stamps were given out
-	event     *ask         // of the step
-	loads     int          // asked in a row with no effect,
-	loadsAt   dispatch.Now // and without time passing
-	idle      int          // Ticks in a row that were wanted at once and changed nothing
+	answering *load         // the answer that comes
+	noStamp   bool          // the store does not know what stamps were given out
+	event     *ask          // of the step
+	eventFrom dispatch.Conn // and whose
+	more      *request      // the lease of which another task must follow
+	drains    bool          // it is the first that ends the server
+	loads     int           // asked in a row with no effect,
+	loadsAt   dispatch.Now  // and without time passing
+	idle      int           // Ticks in a row that were wanted at once and changed nothing
 
 	draining, stopped, low bool
 	out                    dispatch.Batch
@@ -56,18 +63,24 @@ type kept struct {
 	bases                  [][]byte
 }
 
-// end is a connection.
+// end is a connection, a session that has lost its own, or a lease.
 type end struct {
 	conn    dispatch.Conn
 	http    bool
 	worker  bool
 	hello   bool
+	spoke   bool // as a worker
 	seq     uint64
 	names   []string
+	most    map[string]int // of a name at once; 0 or not there: no such limit
 	credits int
 	blocked bool
 	held    []hand
 	stale   []dispatch.Token
+	session dispatch.Token // of who said hello
+	until   int64          // of a session without a connection: when its grace is over, on the clock that nobody sets
+	lease   *request       // that this is the answer to
+	secret  uint64         // of a lease
 }
 
 // hand is a task in a worker's hand.
@@ -75,7 +88,11 @@ type hand struct {
 	token dispatch.Token
 	run   *promised // or
 	call  *request
-	since int64 // on the clock that nobody sets
+	since int64  // on the clock that nobody sets; so are
+	ends  int64  // when the attempt has taken too long; 0: never
+	until int64  // and when its lease is over; 0: it is not lent
+	said  string // of how far it is
+	saids int    // how often that was said
 }
 
 // ask is an event as the world makes it, with bytes of its own.
@@ -98,7 +115,7 @@ func (a *ask) String() string {
 		s += " run=" + a.run.String()
 	case a.terms != nil:
 		s += fmt.Sprintf(" terms=%+v key=%q", *a.terms, a.terms.Key)
-	case a.kind == dispatch.SendResult || a.kind == dispatch.SendError:
+	case a.token != dispatch.Token{}:
 		s += " token=" + showToken(a.token)
 	}
 	return s
@@ -115,6 +132,7 @@ func newKept(seed uint64, plant func(*kept, subject) subject) (*kept, error) {
 		gens:   map[dispatch.Conn]uint32{},
 		rows:   map[dispatch.ID]map[string]string{},
 		met:    map[string]int{},
+		names:  map[dispatch.Token]bool{},
 	}
 	return k, k.start()
 }
@@ -142,6 +160,7 @@ func (k *kept) start() error {
 	}
 	k.asked, k.calls, k.peers = map[string]*request{}, map[string]*request{}, map[dispatch.Conn]*end{}
 	k.order, k.line, k.callback, k.copies, k.bases = nil, nil, nil, nil, nil
+	k.lost, k.lent, k.more = nil, nil, nil
 	k.draining, k.stopped, k.low, k.idle = false, false, false, 0
 	k.out = dispatch.Batch{}
 	k.wake, k.highest = k.now.Mono, k.now.Wall
@@ -155,7 +174,10 @@ func (k *kept) do(from dispatch.Conn, a ask) *flaw {
 	k.met[kinds[a.kind]]++
 	k.log.add(fmt.Sprintf("%d at %d/%d %s %s", k.steps, k.now.Mono, k.now.Wall, showConn(from), a.String()))
 	ev, base := k.encode(&a)
-	k.event = &a
+	k.event, k.eventFrom = &a, from
+	k.drains = (a.kind == dispatch.Drain || a.kind == dispatch.Stop) && !k.draining
+	k.draining = k.draining || k.drains
+	k.stopped = k.stopped || a.kind == dispatch.Stop
 	before := k.before(from, &a)
 	e, o, l, c := len(k.out.Effects), len(k.out.Ops), len(k.out.Loads), len(k.out.Calls)
 	k.sut.Step(k.now, from, ev, base, &k.out)

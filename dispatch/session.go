@@ -87,6 +87,12 @@ func (c Conn) isPseudo() bool { return c.Loop() == pseudo }
 func (d *Dispatcher) move(w *worker, to Conn) {
 	d.leaveClass(w)
 	d.peer(w.conn).worker = nil
+	if w.conn.isPseudo() {
+		d.stats.Away -= w.leased
+	}
+	if to.isPseudo() {
+		d.stats.Away += w.leased
+	}
 	p := d.peer(to)
 	p.worker = w
 	w.conn, w.credit, w.blocked, w.burst = to, 0, p.blocked, 0
@@ -153,11 +159,11 @@ func (d *Dispatcher) welcome(w *worker, resumed bool, out *Batch) {
 		e.Token = Token{Slot: w.seat, Secret: d.seats.at(w.seat).secret}
 	}
 	if resumed {
-		d.scratch = d.scratch[:0]
+		start := len(out.lent)
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
-			d.scratch = AppendTokens(d.scratch, Token{Slot: slot, Secret: d.tasks.at(slot).secret})
+			out.lent = AppendTokens(out.lent, Token{Slot: slot, Secret: d.tasks.at(slot).secret})
 		}
-		e.Body = d.lend(d.scratch)
+		e.Body = out.since(start)
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
 			if p := d.promiseOf(d.tasks.at(slot)); p != nil && p.stop {
 				d.askToStop(w, slot, d.tasks.at(slot), out)
@@ -167,16 +173,6 @@ func (d *Dispatcher) welcome(w *worker, resumed bool, out *Batch) {
 	if d.draining {
 		out.add(NoMoreTasks, w.conn)
 	}
-}
-
-// lend gives bytes a place until the effects that show them are delivered.
-func (d *Dispatcher) lend(bytes []byte) []byte {
-	if len(bytes) == 0 {
-		return nil
-	}
-	b := d.bytes.putAll(bytes, nil, nil)
-	d.bytes.release(b)
-	return d.bytes.bytes(b, len(bytes))
 }
 
 // endSessions ends those that nobody can come back to any more, and have nothing in hand. What others have may still be

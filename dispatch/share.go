@@ -60,9 +60,13 @@ func (d *Dispatcher) takesShare(w *worker, num uint32) {
 	}
 }
 
-// givesShare counts one that left its hand. The worker is served at the end of the step: it may be in none of the lists that
-// it has to be in, yet.
-func (d *Dispatcher) givesShare(w *worker, num uint32) {
+// eases counts one that left the hand of a worker with shares or a lease. What follows from that does so at the end of the
+// step: the task may be in none of the lists that it has to be in, yet.
+func (d *Dispatcher) eases(w *worker, num uint32) {
+	d.eased = append(d.eased, w)
+	if w.lease != nil {
+		d.stats.Lent--
+	}
 	s := w.shareOf(num)
 	if s == nil {
 		return

@@ -23,9 +23,14 @@ var actions = [actionKinds]struct {
 	{1, (*world).leap},
 	{1, (*world).tick},
 	{1, (*world).report},
+	{2, (*world).resume},
+	{2, (*world).aboutHand},
+	{2, (*world).handBack},
+	{4, (*world).takeLease},
+	{6, (*world).ofLease},
 }
 
-const actionKinds = 16
+const actionKinds = 21
 
 // join opens a connection on any place, whose last one has gone: an address that was in use lives on with another
 // generation.
@@ -82,6 +87,9 @@ func drop(cs []*client, c *client) []*client {
 // leave ends a connection. What it had in hand somebody may still try to answer.
 func (w *world) leave(c *client) *flaw {
 	w.producers, w.workers = drop(w.producers, c), drop(w.workers, c)
+	if c.session != (dispatch.Token{}) {
+		w.lost = append(w.lost, c.session)
+	}
 	w.stale = append(w.stale, c.held...)
 	w.stale = w.stale[max(0, len(w.stale)-64):]
 	return w.do(c.conn, input{kind: dispatch.Gone})

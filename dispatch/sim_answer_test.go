@@ -10,6 +10,10 @@ func (m *model) follow(out *dispatch.Batch) *flaw {
 		switch e.Kind {
 		case dispatch.HandOut:
 			f = m.handOut(e)
+		case dispatch.Leased:
+			f = m.leased(e)
+		case dispatch.Welcome:
+			f = m.welcomed(e)
 		case dispatch.Paused:
 			f = m.paused(e)
 		default:
@@ -18,7 +22,17 @@ func (m *model) follow(out *dispatch.Batch) *flaw {
 		if f != nil {
 			return flawed(f.check, "%s: %s", f.what, showEffect(e))
 		}
+		if m.pouring != nil && e.Kind != dispatch.Leased {
+			return flawed("answers", "it stands between the tasks of a lease: %s", showEffect(e))
+		}
 	}
+	switch {
+	case m.pouring != nil:
+		return flawed("answers", "another task of a lease does not follow")
+	case m.greeting != nil:
+		return flawed("sessions", "a hello is not answered")
+	}
+	m.clearLeases()
 	return nil
 }
 
@@ -36,6 +50,9 @@ func (m *model) settle(e *dispatch.Effect) *flaw {
 		m.owed = append(m.owed[:i], m.owed[i+1:]...)
 		return nil
 	}
+	if e.Kind == dispatch.NoLease && m.nothingToLend(e) {
+		return nil
+	}
 	return near
 }
 
@@ -46,6 +63,8 @@ func (a *answer) differs(e *dispatch.Effect) string {
 		return "sequence"
 	case a.nonce != string(e.Nonce):
 		return "nonce"
+	case a.kind == dispatch.Late && a.token != e.Token:
+		return "token"
 	case a.kind == dispatch.Refused && a.reason != e.Reason:
 		return "reason"
 	case (a.kind == dispatch.Result || a.kind == dispatch.Listed) && a.body != string(e.Body):

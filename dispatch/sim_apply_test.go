@@ -11,6 +11,7 @@ type input struct {
 	terms             dispatch.Terms // if it has any
 	hasTerms          bool
 	token             dispatch.Token
+	at                int64
 }
 
 func (in *input) caller(from dispatch.Conn) caller {
@@ -24,6 +25,7 @@ type answer struct {
 	reason  dispatch.Reason
 	body    string
 	hasBody bool
+	token   dispatch.Token
 }
 
 // seen is what the dispatcher chose in a step where it had a choice.
@@ -42,14 +44,22 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 	case dispatch.RegisterTask:
 		p := m.peer(from)
 		m.speaks(p)
-		if m.register(p, string(in.name)); len(p.names) > 0 {
+		if m.register(p, string(in.name), int(in.count)); len(p.names) > 0 {
 			p.worker = true
 		}
-		p.maybe = true
+		p.maybe, p.spoke = true, true
 	case dispatch.GetTask:
 		m.credit(from, in.count, true)
 	case dispatch.SendResult:
 		m.sendResult(from, in)
+	case dispatch.SayHello:
+		m.sayHello(from, in)
+	case dispatch.Extend, dispatch.Progress, dispatch.HandBack:
+		m.ofHand(from, in)
+	case dispatch.TakeLease:
+		return m.takeLease(from, in, s)
+	case dispatch.Tick:
+		m.tick()
 	case dispatch.Block, dispatch.Unblock:
 		p := m.peer(from)
 		p.blocked, p.burst = in.kind == dispatch.Block, 0
@@ -57,7 +67,7 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 	case dispatch.Gone:
 		m.leave(from)
 	case dispatch.Drain:
-		m.draining = true
+		m.drain()
 	case dispatch.Stop:
 		m.stop()
 	}
@@ -108,6 +118,7 @@ func (m *model) credit(from dispatch.Conn, n uint32, asked bool) {
 	p := m.peer(from)
 	p.maybe = true
 	p.worker = p.worker || n > 0
+	p.spoke = p.spoke || n > 0 || asked
 	if n > 0 || asked {
 		m.speaks(p)
 	}
@@ -115,11 +126,13 @@ func (m *model) credit(from dispatch.Conn, n uint32, asked bool) {
 }
 
 func (m *model) sendResult(from dispatch.Conn, in *input) {
-	m.peer(from).maybe = true
-	m.credit(from, in.count, false)
-	r := m.leases[in.token]
-	if r == nil || r.worker != from {
-		m.count.BadResults++
+	m.peer(from)
+	if !in.ofLease() {
+		m.peer(from).maybe = true
+		m.credit(from, in.count, false)
+	}
+	r := m.mine(from, in)
+	if r == nil {
 		return
 	}
 	m.release(in.token)
@@ -127,29 +140,50 @@ func (m *model) sendResult(from dispatch.Conn, in *input) {
 	m.owe(answer{caller: r.caller, kind: dispatch.Result, body: string(in.body), hasBody: in.body != nil})
 }
 
-// leave ends a connection: what it had goes back, unless it has gone back too often.
+// leave ends a connection. A session has its grace then; what others had goes back.
 func (m *model) leave(from dispatch.Conn) {
 	p := m.peers[from]
 	if p == nil {
 		return
 	}
-	for _, t := range m.leasedTo(from) {
-		r := m.release(t)
-		if r.losses++; r.losses < m.cfg.Losses {
-			m.count.Requeued++
-			m.insert(r)
-			continue
+	for c, l := range m.peers {
+		if l.lease != nil && l.lease.waiting && l.lease.to == from {
+			m.end(c)
 		}
-		m.count.GivenUp++
-		m.refuse(r.caller, dispatch.WorkersLost)
 	}
-	m.unregister(p)
-	delete(m.peers, from)
+	if p.hello && len(m.leasedTo(from)) > 0 && m.cfg.Grace > 0 && !m.stopped {
+		m.move(from, m.fake())
+		p.lost, p.until = true, m.now.Mono+m.cfg.Grace
+		return
+	}
+	m.end(from)
+}
+
+// end forgets a peer: what it had goes back.
+func (m *model) end(c dispatch.Conn) {
+	for _, t := range m.leasedTo(c) {
+		m.lose(t)
+	}
+	m.unregister(m.peers[c])
+	delete(m.peers, c)
+}
+
+// lose takes back what its worker is lost with, unless that was so too often.
+func (m *model) lose(t dispatch.Token) {
+	r := m.release(t)
+	if r.losses++; r.losses < m.cfg.Losses {
+		m.count.Requeued++
+		m.insert(r)
+		return
+	}
+	m.count.GivenUp++
+	m.refuse(r.caller, dispatch.WorkersLost)
 }
 
 // stop ends every run, and answers whoever waits for one.
 func (m *model) stop() {
-	m.draining, m.stopped = true, true
+	m.drain()
+	m.stopped = true
 	for _, l := range m.lines {
 		for _, r := range l.queue {
 			m.abandon(r)
@@ -160,6 +194,11 @@ func (m *model) stop() {
 		m.abandon(r)
 	}
 	clear(m.leases)
+	for c, p := range m.peers {
+		if p.lost {
+			m.end(c)
+		}
+	}
 }
 
 // abandon ends a run of which nothing comes any more. It counts as neither finished nor refused.

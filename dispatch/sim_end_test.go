@@ -78,7 +78,7 @@ func (w *world) finish() *flaw {
 		if w.model.empty() {
 			return nil
 		}
-		for _, help := range []func() *flaw{w.settleWorkers} {
+		for _, help := range []func() *flaw{w.settleWorkers, w.timePasses} {
 			if f := help(); f != nil {
 				return f
 			}
@@ -122,6 +122,17 @@ func (w *world) settleWorkers() *flaw {
 	return w.leave(c)
 }
 
+// timePasses goes to whenever something is to come.
+func (w *world) timePasses() *flaw {
+	for w.wake >= 0 {
+		w.now.Mono = max(w.now.Mono, w.wake)
+		if f := w.tick(); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
 // quit ends every connection. Nothing may stay behind.
 func (w *world) quit() *flaw {
 	for _, cs := range []*[]*client{&w.workers, &w.producers} {
@@ -130,6 +141,9 @@ func (w *world) quit() *flaw {
 				return f
 			}
 		}
+	}
+	if f := w.timePasses(); f != nil {
+		return f
 	}
 	if g := w.sut.Stats(); g.Workers != 0 {
 		return flawed("end", "%d workers stay", g.Workers)

@@ -28,6 +28,16 @@ func when(kind dispatch.EffectKind, f fate) func(*saboteur, *dispatch.Effect) fa
 	}
 }
 
+// hears changes events of one kind.
+func hears(kind dispatch.Kind, change func(*dispatch.Event)) func(*saboteur, *dispatch.Now, *dispatch.Event) bool {
+	return func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool {
+		if ev.Kind == kind {
+			change(ev)
+		}
+		return false
+	}
+}
+
 // toward hands out to a worker of the wrong sort.
 func toward(is func(*peer, string) bool) func(*saboteur, *dispatch.Effect) fate {
 	return onto(dispatch.HandOut, func(s *saboteur, e *dispatch.Effect) {
@@ -98,6 +108,39 @@ var faults = []fault{
 			return lose
 		}
 		return keep
+	}},
+	{name: "not told to be late", caught: "answers", often: 5, effect: when(dispatch.Late, lose)},
+	{name: "another is late", caught: "answers", often: 5,
+		effect: onto(dispatch.Late, func(_ *saboteur, e *dispatch.Effect) { e.Token.Slot++ })},
+	{name: "a lease that is none is taken", caught: "answers", effect: onto(dispatch.Refused, func(_ *saboteur, e *dispatch.Effect) {
+		if e.Reason == dispatch.StaleLease {
+			e.Kind, e.Reason = dispatch.LeaseTaken, 0
+		}
+	})},
+	{name: "a lease in two answers", caught: "idle", effect: onto(dispatch.Leased, func(_ *saboteur, e *dispatch.Effect) { e.Found = false })},
+	{name: "a lease without end", caught: "sleep", event: hears(dispatch.TakeLease, func(ev *dispatch.Event) { ev.Token.Secret *= 2 }),
+		effect: onto(dispatch.Leased, func(s *saboteur, e *dispatch.Effect) { // it is said as it should be
+			if t, err := dispatch.DecodeTicket(e.Nonce); err == nil {
+				t.Deadline -= (t.Deadline - s.world.now.Wall) / 2
+				e.Nonce = t.Append(nil)
+			}
+		})},
+	{name: "twice the grace", caught: "sleep", config: func(c *dispatch.Config) { c.Grace *= 2 }},
+	{name: "half the grace", caught: "sleep", config: func(c *dispatch.Config) { c.Grace /= 2 }},
+	{name: "a lease more that waits", caught: "bounds", config: func(c *dispatch.Config) { c.Leases++ }},
+	{name: "no session goes on", caught: "sessions", event: hears(dispatch.SayHello, func(ev *dispatch.Event) { ev.Token = dispatch.Token{} })},
+	{name: "a session without a task", caught: "sessions", effect: onto(dispatch.Welcome, func(_ *saboteur, e *dispatch.Effect) {
+		if len(e.Body) > 12 {
+			e.Body = e.Body[12:]
+		}
+	})},
+	{name: "a hello unanswered", caught: "sessions", effect: when(dispatch.Welcome, lose)},
+	{name: "the old connection stays", caught: "answers", effect: when(dispatch.Hangup, lose)},
+	{name: "no word of the end", caught: "answers", effect: when(dispatch.NoMoreTasks, lose)},
+	{name: "more of a name than it takes", caught: "limits", event: hears(dispatch.RegisterTask, func(ev *dispatch.Event) { ev.Count = 0 })},
+	{name: "less of a name than it takes", caught: "idle", event: hears(dispatch.RegisterTask, func(ev *dispatch.Event) { ev.Count = min(ev.Count, 1) })},
+	{name: "not handed back", caught: "stats", event: func(_ *saboteur, _ *dispatch.Now, ev *dispatch.Event) bool {
+		return ev.Kind == dispatch.HandBack && ev.Token == dispatch.Token{}
 	}},
 	{name: "refused for nothing", caught: "refusals", often: 20, event: refuseRun},
 	{name: "a hand-out after Stop", caught: "stopped", batch: func(s *saboteur, out *dispatch.Batch, _ mark) {

@@ -18,12 +18,14 @@ var checkers = []string{
 	"fifo",     // first in, first out, by name
 	"gone",     // nothing for who has gone
 	"idle",     // nobody waits beside a worker that could serve
+	"limits",   // of a name no more at once than a worker takes
 	"memory",   // bytes held are counted
 	"names",    // nothing for who did not register the name
 	"oldest",   // of several names the one that waits longest
 	"refusals", // nothing is refused that should be accepted
 	"report",   // a report when it was asked for
-	"sleep",    // not called for nothing
+	"sessions", // a session goes on for who knows its name, with what it has in hand
+	"sleep",    // not called for nothing, and in time
 	"stats",    // the counts agree with the model's
 	"stored",   // calls leave nothing to the store
 	"stopped",  // nothing is handed out after Stop
@@ -34,6 +36,7 @@ var checkers = []string{
 var keptCheckers = []string{
 	"answers",  // whoever asked is answered once, with what may be an answer
 	"attempts", // failures are counted, and no more than may be
+	"back",     // what is handed back costs nothing
 	"back-off", // the next attempt comes when it may
 	"batches",  // they are numbered without gaps
 	"borrowed", // effects keep until they are delivered
@@ -52,15 +55,19 @@ var keptCheckers = []string{
 	"ids",      // they rise
 	"keys",     // the same key, the same run
 	"late",     // what waits for a time is seen to
+	"limits",   // of a name no more at once than a worker takes
 	"lost",     // what was acknowledged stays
 	"order",    // first in, first out, wherever it waited
+	"progress", // how far a run is, is what its worker said last
 	"refusals", // nothing is refused without a reason
 	"rows",     // what is written of a run agrees
+	"sessions", // a session goes on for who knows its name, with what it has in hand
 	"sleep",    // no Ticks for nothing
 	"stats",    // counts are right
 	"stuck",    // everything ends
 	"turn",     // the more urgent first, then the older
 	"undone",   // what was told stays true
+	"words",    // who says what does not count is told so, and nobody else
 }
 
 // flaw is what a checker found. Its name is the checker's.

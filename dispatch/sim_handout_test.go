@@ -18,6 +18,7 @@ var handOutChecks = []struct {
 	{"burst", checkBurst},
 	{"credits", checkCredits},
 	{"names", checkName},
+	{"limits", checkLimit},
 	{"fifo", checkFIFO},
 	{"oldest", checkOldest},
 	{"bytes", checkOptions},
@@ -31,8 +32,30 @@ func (m *model) handOut(e *dispatch.Effect) *flaw {
 			return flawed(c.name, "%s", what)
 		}
 	}
-	m.lease(string(e.Name), e.To, e.Token)
+	m.lease(m.meant(e), e.To, e.Token)
 	return nil
+}
+
+// meant is the run that a hand-out is about: the head of its name's line. When time is over for several, they come back one
+// after the other, and each may be handed on before the next: so any of these, if only others of these are before it.
+func (m *model) meant(e *dispatch.Effect) *run {
+	q := m.lines[string(e.Name)].queue
+	for _, r := range q {
+		if r.body == string(e.Body) {
+			return r
+		}
+		if !slices.Contains(m.freed, r) {
+			break
+		}
+	}
+	return q[0]
+}
+
+func checkLimit(m *model, e *dispatch.Effect) string {
+	if m.isFull(m.peers[e.To], string(e.Name)) {
+		return "handed out to a worker that has as many of the name as it takes at once"
+	}
+	return ""
 }
 
 func checkStopped(m *model, _ *dispatch.Effect) string {
@@ -99,15 +122,15 @@ func checkFIFO(m *model, e *dispatch.Effect) string {
 		return "handed out, and nobody queues for it"
 	}
 	at := slices.IndexFunc(q, func(r *run) bool { return r.body == string(e.Body) })
-	if at > 0 {
+	if at > 0 && q[at] != m.meant(e) {
 		return fmt.Sprintf("handed out number %d of the line, and not the first, %s", at, q[0].body)
 	}
 	return ""
 }
 
 func checkOldest(m *model, e *dispatch.Effect) string {
-	head := m.lines[string(e.Name)].queue[0]
-	if first := m.oldest(m.peers[e.To]); first != head {
+	head := m.meant(e)
+	if first := m.oldest(m.peers[e.To]); first != head && !slices.Contains(m.freed, first) {
 		return fmt.Sprintf("handed out place %d, and the worker could do place %d, %s of %s",
 			head.place, first.place, first.body, first.name)
 	}
@@ -115,7 +138,7 @@ func checkOldest(m *model, e *dispatch.Effect) string {
 }
 
 func checkOptions(m *model, e *dispatch.Effect) string {
-	if head := m.lines[string(e.Name)].queue[0]; head.body != string(e.Body) {
+	if head := m.meant(e); head.body != string(e.Body) {
 		return fmt.Sprintf("options should be %s", head.body)
 	}
 	return ""

@@ -70,6 +70,11 @@ func (m *model) calls(from dispatch.Conn) (n int) {
 			n++
 		}
 	}
+	for _, p := range m.peers {
+		if p.lease != nil && p.lease.waiting && p.lease.to == from {
+			n++
+		}
+	}
 	return n
 }
 

@@ -38,7 +38,8 @@ func TestSimMeets(t *testing.T) {
 	for _, what := range []string{
 		"RunTask", "ListTasks", "RegisterTask", "GetTask", "SendResult", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
 		"HandOut", "Result", "Listed", "Paused", "TooMany", "TooManyName", "NoMemory", "Draining", "WorkersLost", "TooManyHere", "Nobody",
-		"requeued", "bad result",
+		"requeued", "bad result", "SayHello", "Extend", "Progress", "HandBack", "TakeLease", "Welcome", "Late", "NoMoreTasks", "Hangup",
+		"Leased", "NoLease", "LeaseTaken", "StaleLease", "resumed",
 	} {
 		if met[what] < 5 {
 			t.Errorf("%s: met %d times in %d worlds", what, met[what], tries)

@@ -23,8 +23,8 @@ func (w *world) ask(in input) *flaw {
 		return nil
 	}
 	if c.http {
-		c.seq++
 		in.seq = c.seq
+		c.seq++
 	} else {
 		in.nonce = w.nonce()
 	}

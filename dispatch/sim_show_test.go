@@ -76,7 +76,11 @@ func showInput(n int, now dispatch.Now, from dispatch.Conn, in *input) string {
 		return fmt.Sprintf("%s seq=%d nonce=%s name=%s body=%s priority=%d staffed=%v", head, in.seq,
 			brief(in.nonce), brief(in.name), brief(in.body), in.terms.Priority, in.terms.Staffed)
 	case dispatch.RegisterTask:
-		return fmt.Sprintf("%s name=%s", head, brief(in.name))
+		return fmt.Sprintf("%s name=%s count=%d", head, brief(in.name), in.count)
+	case dispatch.TakeLease:
+		return fmt.Sprintf("%s seq=%d names=%s count=%d at=%d lasts=%d", head, in.seq, brief(in.body), in.count, in.at, in.token.Secret)
+	case dispatch.SayHello, dispatch.Extend, dispatch.Progress, dispatch.HandBack:
+		return fmt.Sprintf("%s seq=%d secret=%x token=%s count=%d at=%d", head, in.seq, in.nonce, showToken(in.token), in.count, in.at)
 	case dispatch.SendResult:
 		return fmt.Sprintf("%s token=%s count=%d body=%s", head, showToken(in.token), in.count, brief(in.body))
 	}

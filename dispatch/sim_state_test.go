@@ -30,10 +30,17 @@ func checkIdle(m *model, _ *step) *flaw {
 	return nil
 }
 
-// checkSleep wants not to be called for nothing: no call waits for a time.
-func checkSleep(_ *model, s *step) *flaw {
-	if s.sleep >= 0 {
+// checkSleep wants not to be called for nothing, and to be called in time: no call waits for a time, but a session does that
+// lost its connection, and a lease.
+func checkSleep(m *model, s *step) *flaw {
+	next, is := m.next()
+	switch late := max(0, next-m.now.Mono); {
+	case !is && s.sleep >= 0:
 		return flawed("sleep", "it sleeps %d ms, and nothing is to come", s.sleep)
+	case is && (s.sleep < 0 || s.sleep > late):
+		return flawed("sleep", "it sleeps %d ms, and something is to come in %d", s.sleep, late)
+	case s.in.kind == dispatch.Tick && s.sleep == 0:
+		return flawed("sleep", "it wants another Tick at once")
 	}
 	return nil
 }
@@ -42,7 +49,7 @@ func checkSleep(_ *model, s *step) *flaw {
 func checkBounds(m *model, s *step) *flaw {
 	st := &s.stats
 	switch {
-	case st.Bytes > m.cfg.MaxBytes:
+	case st.Bytes > m.cfg.MaxBytes+m.beyond:
 		return flawed("bounds", "%d bytes are held, and %d may be", st.Bytes, m.cfg.MaxBytes)
 	case st.Names > m.cfg.MaxNames:
 		return flawed("bounds", "%d names are known, and %d may be", st.Names, m.cfg.MaxNames)

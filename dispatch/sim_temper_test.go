@@ -20,6 +20,7 @@ type temper struct {
 	hybrids   bool // a worker may ask for runs too
 	urgent    bool // some calls have a priority
 	churn     bool // names are used up
+	modern    bool // some workers say hello, and some have no WebSocket
 	mood      [actionKinds]int
 }
 
@@ -35,7 +36,9 @@ func newTemper(rng *rand.Rand) *temper {
 		hybrids:   rng.IntN(4) == 0,
 		urgent:    rng.IntN(3) == 0,
 		churn:     rng.IntN(4) == 0,
+		modern:    rng.IntN(2) == 0,
 	}
+	t.cfg.Grace = []int64{0, 1, 5000, 5000}[rng.IntN(4)]
 	t.cfg.MaxBytes = 64 << 20
 	t.cfg.Losses = 1 + rng.IntN(5)
 	if rng.IntN(2) == 0 {
@@ -52,13 +55,13 @@ func (t *temper) tighten(rng *rand.Rand) {
 		most  int
 	}{
 		{&t.cfg.MaxTasks, 20}, {&t.cfg.ConnTasks, 6}, {&t.cfg.MaxNames, 6}, {&t.cfg.WorkerNames, 3},
-		{&t.cfg.WorkerCredit, 5}, {&t.cfg.Burst, 500},
+		{&t.cfg.WorkerCredit, 5}, {&t.cfg.Burst, 500}, {&t.cfg.Leases, 2},
 	} {
 		if rng.IntN(3) == 0 {
 			*b.bound = 1 + rng.IntN(b.most)
 		}
 	}
-	if rng.IntN(4) == 0 {
+	if rng.IntN(3) == 0 {
 		t.cfg.MaxBytes = 1 << (16 + rng.IntN(6)) // a page of one size, or of many
 	}
 }

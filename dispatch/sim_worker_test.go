@@ -14,8 +14,13 @@ func (w *world) joinWorker() *flaw {
 	}
 	c := w.join()
 	w.workers = append(w.workers, c)
+	if w.modern && w.rng.IntN(3) > 0 {
+		if f := w.do(c.conn, input{kind: dispatch.SayHello}); f != nil {
+			return f
+		}
+	}
 	for range w.rng.IntN(4) {
-		if f := w.do(c.conn, input{kind: dispatch.RegisterTask, name: w.name()}); f != nil {
+		if f := w.do(c.conn, w.registration()); f != nil {
 			return f
 		}
 	}
@@ -31,9 +36,18 @@ func (w *world) leaveWorker() *flaw {
 
 func (w *world) register() *flaw {
 	if c := w.worker(); c != nil {
-		return w.do(c.conn, input{kind: dispatch.RegisterTask, name: w.name()})
+		return w.do(c.conn, w.registration())
 	}
 	return nil
+}
+
+// registration is of a name, now and then with how many of it the worker takes at once.
+func (w *world) registration() input {
+	in := input{kind: dispatch.RegisterTask, name: w.name()}
+	if w.modern && w.rng.IntN(4) == 0 {
+		in.count = w.rng.Uint32N(4)
+	}
+	return in
 }
 
 func (w *world) get() *flaw {

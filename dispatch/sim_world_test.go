@@ -31,6 +31,8 @@ type world struct {
 	workers    []*client
 	counter    int              // makes names and options differ
 	stale      []dispatch.Token // of hand-outs that mean nothing any more
+	lost       []dispatch.Token // sessions that lost their connection
+	lent       []lent           // what leases have, or had
 
 	met   map[string]int // what happened how often
 	out   dispatch.Batch
@@ -46,6 +48,8 @@ type client struct {
 	seq  uint64
 	held []dispatch.Token
 	used []dispatch.Token // answered
+
+	session dispatch.Token // of who said hello
 }
 
 func newWorld(seed uint64, plant func(*world, subject) subject) (*world, error) {
@@ -59,6 +63,9 @@ func newWorld(seed uint64, plant func(*world, subject) subject) (*world, error) 
 	}
 	cfg := w.cfg
 	w.model = newModel(cfg, w.now)
+	if w.modern {
+		w.model.beyond = 3 * grain
+	}
 	if plant != nil { // it may change the dispatcher's bounds, but not the model's
 		w.sut = plant(w, nil)
 	}
@@ -105,6 +112,7 @@ func (w *world) do(from dispatch.Conn, in input) *flaw {
 func (w *world) check(from dispatch.Conn, in *input, out *dispatch.Batch, sleep int64) *flaw {
 	m := w.model
 	m.now = w.now
+	m.freed, m.greeting, m.resumed, m.finds, m.pouring = nil, nil, false, nil, nil
 	stats := w.sut.Stats()
 	saw := see(from, out)
 	if f := m.apply(from, in, saw); f != nil {
@@ -141,8 +149,15 @@ func (w *world) deliver(out *dispatch.Batch) {
 		w.met[situation(&e)]++
 		e.Nonce, e.Name, e.Body = bytes.Clone(e.Nonce), bytes.Clone(e.Name), bytes.Clone(e.Body)
 		w.copys = append(w.copys, e)
-		if e.Kind == dispatch.HandOut {
+		switch e.Kind {
+		case dispatch.HandOut:
 			w.hand(e.To, e.Token)
+		case dispatch.Welcome:
+			w.greet(&e)
+		case dispatch.Leased:
+			if t, err := dispatch.DecodeTicket(e.Nonce); err == nil {
+				w.lent = append(w.lent, lent{e.Token, t.Secret})
+			}
 		}
 	}
 }
@@ -192,7 +207,7 @@ func (w *world) encode(in *input) (*dispatch.Event, []byte) {
 		base = append(append(base, b...), '#')
 		return s
 	}
-	ev := &dispatch.Event{Kind: in.kind, Count: in.count, Seq: in.seq, Token: in.token}
+	ev := &dispatch.Event{Kind: in.kind, Count: in.count, Seq: in.seq, Token: in.token, At: in.at}
 	if in.hasTerms {
 		ev.Terms = span(in.terms.Append(nil))
 	}

@@ -218,6 +218,32 @@ func TestKilledWorker(t *testing.T) {
 	}
 }
 
+// TestLostConnection loses a worker's connection while it is at a task. Those that say Hello go on with it: the caller has the
+// answer without anybody beginning anew.
+func TestLostConnection(t *testing.T) {
+	for _, worker := range []example{javascriptWorker, goWorker} {
+		t.Run(worker.name, func(t *testing.T) {
+			t.Parallel()
+			w := serve(t, "")
+			cable := layCable(t, w.address())
+			p := worker.start(t, "ws://"+cable.address())
+			p.await(1, "connected")
+			for i := range 3 {
+				waiting := w.meanwhile("POST", "/task/sleep", `{"seconds":0.5}`)
+				p.await(i+1, "task sleep")
+				cable.pull()
+				p.await(i+2, "connected")
+				if a := <-waiting; a.err != nil || a.status != http.StatusOK || a.body != "0.5" {
+					t.Errorf("%d %q %v, want 200 0.5", a.status, a.body, a.err)
+				}
+				if n, _ := p.count("task sleep"); n != i+1 {
+					t.Errorf("it began %d tasks, want %d", n, i+1)
+				}
+			}
+		})
+	}
+}
+
 // TestRestartedServer stops the server and starts another on its port: workers come back by themselves and serve.
 func TestRestartedServer(t *testing.T) {
 	for _, worker := range workers {
@@ -329,12 +355,16 @@ func TestUnknownJob(t *testing.T) {
 				for {
 					var m struct {
 						Action, Nonce string
-						Result        json.RawMessage
+						Result, Error json.RawMessage
 					}
 					if err := wsjson.Read(r.Context(), conn, &m); err != nil {
 						return
 					}
 					switch m.Action {
+					case "Hello":
+						if conn.Write(r.Context(), websocket.MessageText, []byte(`{"event":"Hello","version":1,"session":"s"}`)) != nil {
+							return
+						}
 					case "GetTask":
 						task := fmt.Appendf(nil, `{"name":%q,"options":null,"nonce":"n1"}`, name)
 						if conn.Write(r.Context(), websocket.MessageText, task) != nil {
@@ -342,6 +372,9 @@ func TestUnknownJob(t *testing.T) {
 						}
 					case "SendResult":
 						results <- m.Nonce + " " + strings.ReplaceAll(string(m.Result), `": "`, `":"`)
+						return
+					case "SendError":
+						results <- m.Nonce + ` {"error":` + string(m.Error) + `}`
 						return
 					}
 				}

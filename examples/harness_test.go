@@ -179,7 +179,7 @@ func (p *process) finish() string {
 
 // kill ends the program at once, as a crash would, and waits until it is gone.
 func (p *process) kill() {
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := killAll(p.cmd); err != nil {
 		p.t.Errorf("kill %s: %v", p.name, err)
 	}
 	<-p.ended

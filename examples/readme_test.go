@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,6 +82,32 @@ func TestReadme(t *testing.T) {
 			w.expect("POST", "/task/add", `{"a":20,"b":4}`, "24")
 		})
 	}
+}
+
+// TestReadmeShell runs the worker in shell, as it stands there: it does tasks, and comes back when the server does.
+func TestReadmeShell(t *testing.T) {
+	t.Parallel()
+	for _, needs := range []string{"curl", "jq"} {
+		if _, err := exec.LookPath(needs); err != nil {
+			missing(t, "%v", err)
+		}
+	}
+	command, err := bash()
+	if err != nil {
+		missing(t, "%v", err)
+	}
+	_, blocks := readme(t, "bash")
+	if len(blocks) != 1 || strings.Count(blocks[0], "\n") != 2 {
+		t.Fatalf("README.md has %q as its worker in shell, want two lines", blocks)
+	}
+	w := serve(t, "")
+	start(t, nil, command[0], "-c", strings.ReplaceAll(blocks[0], "localhost:9999", w.address()))
+	for i := range 5 {
+		w.expect("POST", "/task/add", fmt.Sprintf(`{"a":%d,"b":0.5}`, i), fmt.Sprint(float64(i)+0.5))
+	}
+	w.stop()
+	w = serve(t, w.port)
+	w.expect("POST", "/task/add", `{"a":20,"b":4}`, "24")
 }
 
 // console runs each command of a console block and compares what it prints. In that, ... stands for anything.

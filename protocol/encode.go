@@ -54,19 +54,20 @@ func Encode(s *Session, e *dispatch.Effect) {
 
 var null = []byte("null")
 
-// handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output. Options that the producer left
-// out are left out.
+// handOut writes {"name":…,"options":…,"nonce":"…"}, straight into the session's output, and for a worker that said Hello what
+// its ticket says. Options that the producer left out are left out.
 func handOut(s *Session, e *dispatch.Effect) {
-	if len(e.Nonce) > 0 && handOutTicket(s, e) {
-		return
-	}
 	const options = `,"options":`
 	name := s.f.opening.of(e.Name)
 	n := len(name) + len(nonceKey) + dispatch.TokenLen + len(closing)
 	if len(e.Body) > 0 {
 		n += len(options) + len(e.Body)
 	}
-	out := s.text(n)
+	var more []byte
+	if len(e.Nonce) > 0 {
+		more = s.f.ticket(e.Nonce)
+	}
+	out := s.text(n + len(more))
 	if out == nil {
 		return
 	}
@@ -74,6 +75,9 @@ func handOut(s *Session, e *dispatch.Effect) {
 	if len(e.Body) > 0 {
 		out = out[copy(out, options):]
 		out = out[copy(out, e.Body):]
+	}
+	if len(more) > 0 {
+		out = out[copy(out, more):]
 	}
 	*(*[len(nonceKey)]byte)(out) = nonceKey
 	out = out[len(nonceKey):]

@@ -20,14 +20,8 @@ func encodeLeased(s *Session, e *dispatch.Effect) {
 	if len(l.body) == 0 || l.to != s.ID || l.seq != e.Seq {
 		l.to, l.seq, l.body = s.ID, e.Seq, append(l.body[:0], `{"tasks":[`...)
 	}
-	t, err := dispatch.DecodeTicket(e.Nonce)
-	if err == nil {
-		if l.body[len(l.body)-1] != '[' {
-			l.body = append(l.body, ',')
-		}
-		l.body = appendTask(l.body, s.f.opening.of(e.Name), e.Body, &t)
-		l.body = appendLease(append(l.body, nonceKey[:]...), e.Token, t.Secret)
-		l.body = append(l.body, closing[:]...)
+	if t, err := dispatch.DecodeTicket(e.Nonce); err == nil {
+		l.add(s.f.opening.of(e.Name), e.Body, e.Token, &t)
 	}
 	if e.Found {
 		return
@@ -37,4 +31,18 @@ func encodeLeased(s *Session, e *dispatch.Effect) {
 	if l.body = l.body[:0]; cap(l.body) > keptBody {
 		l.body = nil
 	}
+}
+
+// add appends a task.
+func (l *leased) add(opening, options []byte, token dispatch.Token, t *dispatch.Ticket) {
+	b := l.body
+	if b[len(b)-1] != '[' {
+		b = append(b, ',')
+	}
+	b = append(b, opening...)
+	if len(options) > 0 {
+		b = append(append(b, `,"options":`...), options...)
+	}
+	b = append(appendTicket(b, t), nonceKey[:]...)
+	l.body = append(appendLease(b, token, t.Secret), closing[:]...)
 }

@@ -6,31 +6,21 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/gobwas/ws"
-
 	"workman/dispatch"
 	"workman/document"
 )
 
-// handOutTicket hands a task to a worker that said Hello. It reports false, and sends nothing, if the ticket is none.
-func handOutTicket(s *Session, e *dispatch.Effect) bool {
-	t, err := dispatch.DecodeTicket(e.Nonce)
+// ticket is what a ticket says of a task, as members of an object that follow others; nothing if it is none.
+func (f *Framing) ticket(raw []byte) []byte {
+	t, err := dispatch.DecodeTicket(raw)
 	if err != nil {
-		return false
+		return nil
 	}
-	b := appendTask(s.f.body[:0], s.f.opening.of(e.Name), e.Body, &t)
-	b = append(e.Token.Append(append(b, nonceKey[:]...)), closing[:]...)
-	s.Send(ws.OpText, b)
-	s.f.keep(b)
-	return true
+	f.body = appendTicket(f.body[:0], &t)
+	return f.body
 }
 
-// appendTask appends {"name":…,"options":… and what a ticket says. Its nonce, and the end, are still to come.
-func appendTask(b, opening, options []byte, t *dispatch.Ticket) []byte {
-	b = append(b, opening...)
-	if len(options) > 0 {
-		b = append(append(b, `,"options":`...), options...)
-	}
+func appendTicket(b []byte, t *dispatch.Ticket) []byte {
 	if t.Run != (dispatch.ID{}) {
 		b = append(t.Run.Append(append(b, `,"run":"`...)), '"')
 	}

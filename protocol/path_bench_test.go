@@ -27,7 +27,8 @@ type path struct {
 	paused   bool
 }
 
-func newPath(tb testing.TB, each int) *path {
+// newPath makes a way with so many tasks a read. hello: the worker says Hello, and its results ask for the next task.
+func newPath(tb testing.TB, each int, hello bool) *path {
 	now := func() dispatch.Now { return dispatch.Now{Mono: 1, Wall: 1} }
 	d, err := dispatch.New(dispatch.DefaultConfig(), rand.NewChaCha8([32]byte{1}), now())
 	if err != nil {
@@ -45,6 +46,10 @@ func newPath(tb testing.TB, each int) *path {
 		p.feed(i, []byte("GET "+endpoint+" HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
 	}
+	if hello {
+		p.feed(1, clientText(workersHello))
+		p.out[1] = nil
+	}
 	p.feed(1, clientText(`{"action":"RegisterTask","name":"work"}`))
 	for i := range each {
 		p.feed(1, clientText(`{"action":"GetTask"}`))
@@ -52,8 +57,12 @@ func newPath(tb testing.TB, each int) *path {
 			`{"action":"RunTask","name":"work","nonce":"%08d","options":{"a":0.1234567890123456,"b":0.6543210987654321}}`, i))...)
 		const head = `{"action":"SendResult","nonce":"`
 		p.nonces = append(p.nonces, len(p.results)+6+len(head))
-		p.results = append(p.results, clientText(head+`abcdefghijklmnopabcdefgh","result":0.7777777777777777}`)...)
-		p.results = append(p.results, clientText(`{"action":"GetTask"}`)...)
+		if hello {
+			p.results = append(p.results, clientText(combinedMessage)...)
+			continue
+		}
+		p.results = append(p.results, clientText(sendResultMessage)...)
+		p.results = append(p.results, clientText(getTaskMessage)...)
 	}
 	return p
 }
@@ -121,26 +130,33 @@ func (p *path) Deliver(b *dispatch.Batch) {
 	}
 }
 
+// ways are with which workers tasks go: of old, and those that said Hello.
+var ways = map[string]bool{"": false, "/hello": true}
+
 // BenchmarkTask is the time of a whole task in user code, at so many messages a read.
 func BenchmarkTask(b *testing.B) {
-	for _, each := range []int{1, 16, 64} {
-		b.Run(fmt.Sprint(each), func(b *testing.B) {
-			p := newPath(b, each)
-			b.ReportAllocs()
-			for i := 0; i < b.N; i += each {
-				p.round()
-			}
-		})
+	for way, hello := range ways {
+		for _, each := range []int{1, 16, 64} {
+			b.Run(fmt.Sprint(each, way), func(b *testing.B) {
+				p := newPath(b, each, hello)
+				b.ReportAllocs()
+				for i := 0; i < b.N; i += each {
+					p.round()
+				}
+			})
+		}
 	}
 }
 
 // TestTaskAllocatesNothing: at steady state, a task's whole way allocates nothing.
 func TestTaskAllocatesNothing(t *testing.T) {
-	p := newPath(t, 16)
-	for range 100 {
-		p.round()
-	}
-	if n := testing.AllocsPerRun(200, p.round); n > 0 {
-		t.Errorf("16 tasks make %v allocations, want none", n)
+	for way, hello := range ways {
+		p := newPath(t, 16, hello)
+		for range 100 {
+			p.round()
+		}
+		if n := testing.AllocsPerRun(200, p.round); n > 0 {
+			t.Errorf("16 tasks%s make %v allocations, want none", way, n)
+		}
 	}
 }

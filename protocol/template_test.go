@@ -127,16 +127,14 @@ func TestTemplates(t *testing.T) {
 
 // FuzzTemplates is TestTemplates for any two messages.
 func FuzzTemplates(f *testing.F) {
-	for endpoint, messages := range repeated {
-		for _, m := range messages {
-			f.Add(endpoint == "/worker", m, m)
+	endpoints := []string{"/websocket", "/worker", "/worker after Hello"}
+	for i, endpoint := range endpoints {
+		for _, m := range repeated[endpoint] {
+			f.Add(uint8(i), m, m)
 		}
 	}
-	f.Fuzz(func(t *testing.T, worker bool, first, second string) {
-		endpoint := "/websocket"
-		if worker {
-			endpoint = "/worker"
-		}
+	f.Fuzz(func(t *testing.T, i uint8, first, second string) {
+		endpoint := endpoints[int(i)%len(endpoints)]
 		l := newListener(t, endpoint)
 		if l.hear(first); l.session.Phase() != protocol.PhaseWS {
 			return

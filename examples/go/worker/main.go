@@ -1,5 +1,5 @@
 // Command worker is a workman worker: it registers its tasks, takes one at a time, answers it, and comes back when the
-// connection is lost.
+// connection is lost, with the answer that was lost with it.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/coder/websocket"
@@ -31,11 +32,19 @@ var tasks = map[string]func(options json.RawMessage) (any, error){
 	},
 }
 
+// worker is what outlives a connection: its session, and the answer to the task it had last.
+type worker struct {
+	session string
+	nonce   string
+	answer  object
+}
+
 func main() {
 	url := cmp.Or(os.Getenv("WORKMAN_URL"), "ws://localhost:9999") + "/worker"
+	var w worker
 	for delay := 125 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		if conn, _, err := websocket.Dial(context.Background(), url, nil); err == nil {
-			err = work(context.Background(), conn)
+			err = w.work(context.Background(), conn)
 			fmt.Println("error", err)
 			delay = 125 * time.Millisecond
 		}
@@ -43,41 +52,51 @@ func main() {
 	}
 }
 
-func work(ctx context.Context, conn *websocket.Conn) error {
+func (w *worker) work(ctx context.Context, conn *websocket.Conn) error {
 	fmt.Println("connected")
 	conn.SetReadLimit(-1)
+	err := wsjson.Write(ctx, conn, object{"action": "Hello", "version": 1, "session": w.session})
 	for name := range tasks {
-		if err := wsjson.Write(ctx, conn, object{"action": "RegisterTask", "name": name}); err != nil {
-			return err
+		if err == nil {
+			err = wsjson.Write(ctx, conn, object{"action": "RegisterTask", "name": name})
 		}
 	}
-	for {
-		if err := wsjson.Write(ctx, conn, object{"action": "GetTask"}); err != nil {
-			return err
+	for err == nil {
+		var m struct {
+			Event, Session string
+			Resumed        []string
+			Name, Nonce    string
+			Options        json.RawMessage
 		}
-		var task struct {
-			Name, Nonce string
-			Options     json.RawMessage
+		if err = wsjson.Read(ctx, conn, &m); err != nil {
+			break
 		}
-		if err := wsjson.Read(ctx, conn, &task); err != nil {
-			return err
+		switch {
+		case m.Event == "Hello" && slices.Contains(m.Resumed, w.nonce):
+			w.session = m.Session // and the answer is given once more: it was lost with the connection
+		case m.Event == "Hello":
+			w.session, w.answer = m.Session, object{"action": "GetTask"}
+		case m.Event == "":
+			fmt.Println("task", m.Name)
+			w.nonce, w.answer = m.Nonce, run(m.Name, m.Options)
+			w.answer["nonce"], w.answer["credit"] = m.Nonce, 1
+		default: // Cancel, Late, Drain, Error
+			fmt.Println("event", m.Event)
+			continue
 		}
-		fmt.Println("task", task.Name)
-		result := object{"action": "SendResult", "nonce": task.Nonce, "result": run(task.Name, task.Options)}
-		if err := wsjson.Write(ctx, conn, result); err != nil {
-			return err
-		}
+		err = wsjson.Write(ctx, conn, w.answer)
 	}
+	return err
 }
 
-func run(name string, options json.RawMessage) any {
+func run(name string, options json.RawMessage) object {
 	task, ok := tasks[name]
 	if !ok {
-		return object{"error": "Unknown job " + name}
+		return object{"action": "SendError", "error": "Unknown job " + name}
 	}
 	result, err := task(options)
 	if err != nil {
-		return object{"error": err.Error()}
+		return object{"action": "SendError", "error": err.Error()}
 	}
-	return result
+	return object{"action": "SendResult", "result": result}
 }
