@@ -131,7 +131,7 @@ func drawLateness(path, below string, all []lateness) error {
 			low, high := y+0.025*vg.Inch, y+barHeight-0.025*vg.Inch
 			c.FillPolygon(blue, []vg.Point{{X: left, Y: low}, {X: end, Y: low}, {X: end, Y: high}, {X: left, Y: high}})
 			c.FillText(style(9, ink), vg.Point{X: plotMargin, Y: y + 0.05*vg.Inch}, one.String())
-			c.FillText(style(8.5, ink), vg.Point{X: end + 4, Y: y + 0.05*vg.Inch}, thousands(float64(one.count))+"  "+l.share(one))
+			c.FillText(style(8.5, ink), vg.Point{X: end + 4, Y: y + 0.05*vg.Inch}, thousands(float64(one.count))+", "+l.share(one))
 		}
 	}
 	return writeSVG(path, canvas)

@@ -51,7 +51,7 @@ func TestLatenessIsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts, shapes := readSVG(t, path)
-	for _, want := range []string{"of this machine", "How late 3 schedules were, in all rounds of due on workman", "≤ 0.25 ms", "≤ 0.50 ms", "2  66.667 %", "1  33.333 %"} {
+	for _, want := range []string{"of this machine", "How late 3 schedules were, in all rounds of due on workman", "≤ 0.25 ms", "≤ 0.50 ms", "2, 66.667 %", "1, 33.333 %"} {
 		if !slices.Contains(texts, want) {
 			t.Errorf("%q is not in %q", want, texts)
 		}
