@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -8,10 +9,11 @@ import (
 	"workman/dispatch"
 )
 
-// The addresses of the benchmarks' two peers.
+// The addresses of the benchmarks' peers.
 var (
 	benchProducer = dispatch.MakeConn(0, 0, 1)
 	benchWorker   = dispatch.MakeConn(0, 1, 1)
+	benchBorrower = dispatch.MakeConn(0, 2, 1)
 )
 
 func newBenched(b *testing.B) *dispatch.Dispatcher {
@@ -74,6 +76,54 @@ func BenchmarkStep(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkHello is BenchmarkStep for a worker that said hello: its task comes with a ticket.
+func BenchmarkHello(b *testing.B) {
+	d := newBenched(b)
+	s := &stepper{d: d}
+	s.step(benchWorker, dispatch.Event{Kind: dispatch.SayHello})
+	s = newStepper(d, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.task()
+	}
+}
+
+// BenchmarkLease is a whole task that is borrowed: asked for, lent, and answered.
+func BenchmarkLease(b *testing.B) {
+	d := newBenched(b)
+	s := newStepper(d, 1)
+	s.batch.Reset()
+	s.step(benchWorker, dispatch.Event{Kind: dispatch.Gone})
+	s.step(benchWorker+1, dispatch.Event{Kind: dispatch.RegisterTask, Name: s.names[0]}) // somebody else can do it too
+	s.batch.Reset()
+	name := uint32(len(s.base))
+	s.base = append(s.base, "work-0000\n12345678"...)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.lease(dispatch.Span{Off: name, Len: 10}, dispatch.Span{Off: name + 10, Len: 8})
+	}
+}
+
+func (s *stepper) lease(names, secret dispatch.Span) {
+	s.step(benchProducer, dispatch.Event{
+		Kind: dispatch.RunTask, Name: s.names[0], Nonce: dispatch.Span{Len: 10}, Body: dispatch.Span{Off: 10, Len: uint32(len(benchOptions))},
+	})
+	s.step(benchBorrower, dispatch.Event{Kind: dispatch.TakeLease, Body: names, Count: 1, Token: dispatch.Token{Secret: 60_000}})
+	e := &s.batch.Effects[0]
+	ticket, err := dispatch.DecodeTicket(e.Nonce)
+	if err != nil {
+		panic(err)
+	}
+	binary.BigEndian.PutUint64(secret.Of(s.base), ticket.Secret)
+	token := e.Token
+	s.batch.Reset()
+	s.step(benchBorrower, dispatch.Event{Kind: dispatch.SendResult, Token: token, Nonce: secret, Body: dispatch.Span{Off: 15, Len: 18}})
+	if len(s.batch.Effects) != 2 || s.batch.Effects[1].Kind != dispatch.LeaseTaken {
+		panic("no result")
+	}
+	s.batch.Reset()
 }
 
 // stepper has one producer and one worker do one task after the other.

@@ -35,7 +35,8 @@ type Dispatcher struct {
 	epoch    uint64 // the server's, in the upper half
 	fences   uint64 // hand-outs to workers that said hello
 	seats    pool[seat]
-	leasing  int // leases that wait for a task
+	leasing  int       // leases that wait for a task
+	spares   []*worker // of leases that have gone
 
 	places   uint64 // the last stamp given out: see stamp
 	input    uint64 // changes with each input
@@ -44,6 +45,7 @@ type Dispatcher struct {
 	stats    Stats
 
 	key     []byte    // scratch: of a class, and of the store
+	shown   []byte    // of the batch's effects: tickets, and what sessions have in hand
 	scratch []byte    // of values on their way
 	lost    []uint32  // scratch: tasks of a worker that went
 	eased   []*worker // that let go of something in this step, and have to be looked at after it
@@ -91,6 +93,9 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	if len(out.Effects) == 0 {
 		d.bytes.settle()
 		d.input++
+		if len(d.shown) > 0 {
+			d.forgetShown()
+		}
 	}
 	switch ev.Kind {
 	case RunTask:
@@ -108,7 +113,7 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	case SendError:
 		d.failed(now, from, ev, base, out)
 	case SayHello:
-		d.sayHello(now, from, ev, out)
+		d.sayHello(from, ev, out)
 	case Extend, Progress, HandBack, TakeLease:
 		d.stepWorker(now, from, ev, base, out)
 	case ScheduleTask:

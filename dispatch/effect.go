@@ -101,16 +101,6 @@ type Batch struct {
 	Asked   uint64  // the Seq of the event that the next two answer
 	Stats   *Stats  // answers Report; nil otherwise
 	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
-
-	lent []byte // what effects show that is nowhere else
-}
-
-// since is what was lent from an offset on.
-func (b *Batch) since(start int) []byte {
-	if start == len(b.lent) {
-		return nil
-	}
-	return b.lent[start:len(b.lent):len(b.lent)]
 }
 
 // add appends an effect with nothing but its kind and whom it is for. It is filled in field by field: to make one and copy
@@ -126,7 +116,7 @@ func (b *Batch) add(kind EffectKind, to Conn) *Effect {
 	return e
 }
 
-// keptData is the most room for operations, and for what is lent, that a batch keeps.
+// keptData is the most room for operations that a batch keeps.
 const keptData = 1 << 20
 
 func (b *Batch) empty() bool {
@@ -140,9 +130,6 @@ func (b *Batch) Reset() {
 	b.N, b.Ops, b.Data = 0, b.Ops[:0], b.Data[:0]
 	if cap(b.Data) > keptData {
 		b.Data = nil
-	}
-	if b.lent = b.lent[:0]; cap(b.lent) > keptData {
-		b.lent = nil
 	}
 	clear(b.Loads)
 	b.Loads, b.Calls = b.Loads[:0], b.Calls[:0]

@@ -55,15 +55,11 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 	case d.leasing >= d.cfg.Leases:
 		why = TooMany
 	}
-	w := &worker{hello: true, lease: &lease{from: from, seq: ev.Seq, lasts: min(max(int64(ev.Token.Secret), 1), MaxLease)}}
-	if why == 0 && !d.takeSeat(w) {
-		why = TooMany
-	}
+	var w *worker
 	if why == 0 {
-		w.conn = d.pseudoConn(w.seat)
-		d.peer(w.conn).worker = w
-		d.stats.Workers++
-		if !d.nameLease(from, w, ev.Body.Of(base)) {
+		if w = d.newLease(from, ev); w == nil {
+			why = TooMany
+		} else if !d.nameLease(from, w, ev.Body.Of(base)) {
 			why = TooManyName
 			d.gone(now, w.conn, out)
 		}
@@ -74,6 +70,36 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 		return
 	}
 	d.fillLease(now, w, ev, out)
+}
+
+// newLease makes a worker of a lease; nil if there is no seat for it.
+func (d *Dispatcher) newLease(from Conn, ev *Event) *worker {
+	var w *worker
+	if n := len(d.spares); n > 0 {
+		w, d.spares = d.spares[n-1], d.spares[:n-1]
+	} else {
+		w = &worker{lease: &lease{}}
+	}
+	*w.lease = lease{from: from, seq: ev.Seq, lasts: min(max(int64(ev.Token.Secret), 1), MaxLease)}
+	if w.hello, w.special = true, true; !d.takeSeat(w) {
+		d.spareLease(w)
+		return nil
+	}
+	w.conn = d.pseudoConn(w.seat)
+	d.peer(w.conn).worker = w
+	d.stats.Workers++
+	return w
+}
+
+// maxSpares is how many workers of leases that have gone are kept for the next.
+const maxSpares = 1024
+
+// spareLease keeps the worker of a lease that has gone for the next.
+func (d *Dispatcher) spareLease(w *worker) {
+	*w = worker{lease: w.lease, names: w.names[:0]}
+	if len(d.spares) < maxSpares {
+		d.spares = append(d.spares, w)
+	}
 }
 
 // nameLease registers the names of a lease, each followed by a newline. It reports false if there are too many in all; what is
@@ -97,9 +123,10 @@ func (d *Dispatcher) nameLease(from Conn, w *worker, names []byte) bool {
 // fillLease hands out what there is, or has the lease wait.
 func (d *Dispatcher) fillLease(now Now, w *worker, ev *Event, out *Batch) {
 	first := len(out.Effects)
-	w.credit = int(min(ev.Count, MaxLeased))
-	d.serve(now, w, out)
-	w.credit = min(w.credit, 1)
+	w.credit = int(min(max(ev.Count, 1), MaxLeased))
+	for n := d.oldestOf(w); n != nil && w.credit > 0; n = d.oldestOf(w) {
+		d.handHead(now, w, n, out)
+	}
 	if w.leased > 0 {
 		w.credit = 0
 		last := (*Effect)(nil)
@@ -110,9 +137,10 @@ func (d *Dispatcher) fillLease(now Now, w *worker, ev *Event, out *Batch) {
 			}
 		}
 		last.Found = false
-		d.leaveClass(w)
 		return
 	}
+	w.credit = 1
+	d.serve(now, w, out) // in vain: it is ready from now on
 	d.waitForLease(now, w, max(ev.At, 0))
 	for _, num := range w.names {
 		d.wantAll(now, num, out)
@@ -120,6 +148,19 @@ func (d *Dispatcher) fillLease(now Now, w *worker, ev *Event, out *Batch) {
 	if ev.At <= 0 && w.lease.waiting {
 		d.noLease(now, w, out)
 	}
+}
+
+// oldestOf is the name of a lease whose queue has the oldest head, or nil if all are empty. A class, which knows that faster,
+// is made only for those that wait: most find something, and are gone before another has the same names.
+func (d *Dispatcher) oldestOf(w *worker) (oldest *name) {
+	place := uint64(0)
+	for _, num := range w.names {
+		n := d.names.all[num]
+		if head := n.queue.head(&d.tasks); head != 0 && (oldest == nil || d.tasks.at(head).place < place) {
+			oldest, place = n, d.tasks.at(head).place
+		}
+	}
+	return oldest
 }
 
 // waitForLease puts a lease among those that wait, of its connection too.

@@ -71,11 +71,11 @@ type peer struct {
 	until   int64          // a session that lost its connection: when its grace is over. A lease that waits: when it does no more
 	lost    bool
 	due     bool // a lease that has waited long enough
-	lease   *borrower
+	lease   *borrows
 }
 
-// borrower is what makes a peer a lease.
-type borrower struct {
+// borrows is what makes a peer a lease.
+type borrows struct {
 	caller
 	lasts   int64
 	secret  uint64

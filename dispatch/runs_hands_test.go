@@ -137,16 +137,14 @@ func (k *kept) observe(was *prior) *flaw {
 func (k *kept) taken(p *end, h *hand, was *prior) *flaw {
 	lapsed := h.ends > 0 && h.ends <= k.now.Mono && (h.until == 0 || h.ends <= h.until)
 	over := h.until > 0 && h.until <= k.now.Mono && !lapsed || p.until > 0 && p.until <= k.now.Mono
-	deadline := int64(0)
-	if h.run != nil {
-		if deadline = h.run.r.Deadline; lapsed {
-			was.lapsed[h.run] = true
-		}
-		if over {
-			was.lost[h.run] = k.statusOf(h.run)
-		}
-	} else {
+	var deadline int64
+	if h.call != nil {
 		deadline = h.call.until
+	} else if deadline = h.run.r.Deadline; lapsed {
+		was.lapsed[h.run] = true
+	}
+	if h.run != nil && over {
+		was.lost[h.run] = k.statusOf(h.run)
 	}
 	if over {
 		k.met["grace or lease over"]++

@@ -110,7 +110,7 @@ func (d *Dispatcher) mayWait(w *worker) bool {
 
 // sayHello notes that a worker understands more than those of old, and tells it the name of its session. If it is the first
 // that its connection says, and it names a session, that goes on.
-func (d *Dispatcher) sayHello(now Now, from Conn, ev *Event, out *Batch) {
+func (d *Dispatcher) sayHello(from Conn, ev *Event, out *Batch) {
 	p := d.peer(from)
 	if !d.here(from) {
 		return
@@ -159,11 +159,11 @@ func (d *Dispatcher) welcome(w *worker, resumed bool, out *Batch) {
 		e.Token = Token{Slot: w.seat, Secret: d.seats.at(w.seat).secret}
 	}
 	if resumed {
-		start := len(out.lent)
+		first := len(d.shown)
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
-			out.lent = AppendTokens(out.lent, Token{Slot: slot, Secret: d.tasks.at(slot).secret})
+			d.shown = AppendTokens(d.shown, Token{Slot: slot, Secret: d.tasks.at(slot).secret})
 		}
-		e.Body = out.since(start)
+		e.Body = d.shown[first:len(d.shown):len(d.shown)]
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
 			if p := d.promiseOf(d.tasks.at(slot)); p != nil && p.stop {
 				d.askToStop(w, slot, d.tasks.at(slot), out)
@@ -182,6 +182,13 @@ func (d *Dispatcher) endSessions(now Now, out *Batch) {
 		if w := d.seats.at(n).worker; w != nil && w.conn.isPseudo() && w.leased == 0 {
 			d.gone(now, w.conn, out)
 		}
+	}
+}
+
+// forgetShown empties what the effects of the batch before showed, and keeps its room unless that is much.
+func (d *Dispatcher) forgetShown() {
+	if d.shown = d.shown[:0]; cap(d.shown) > keptData {
+		d.shown = nil
 	}
 }
 

@@ -176,7 +176,7 @@ func (m *model) takeLease(from dispatch.Conn, in *input, s *seen) *flaw {
 		m.refuse(caller{to: from, seq: in.seq}, reasonOf(s))
 		return f
 	}
-	p := &peer{hello: true, worker: true, spoke: true, lease: &borrower{
+	p := &peer{hello: true, worker: true, spoke: true, lease: &borrows{
 		caller: caller{to: from, seq: in.seq}, lasts: int64(in.token.Secret), open: true,
 	}}
 	for _, name := range in.names() {

@@ -26,7 +26,7 @@ func (d *Dispatcher) heard(w *worker) {
 func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out *Batch) {
 	w := d.worker(from)
 	num := d.names.find(text, 0)
-	at, known := slices.BinarySearch(w.names, num)
+	_, known := slices.BinarySearch(w.names, num)
 	switch {
 	case known && w.shares == nil && most == 0:
 		return
@@ -37,7 +37,7 @@ func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out 
 		if num = d.nameOf(from, text); num == 0 {
 			return
 		}
-		at, _ = slices.BinarySearch(w.names, num)
+		at, _ := slices.BinarySearch(w.names, num)
 		d.staff(w, at, num)
 		d.wantAll(now, num, out)
 	}
@@ -107,13 +107,18 @@ func (d *Dispatcher) serve(now Now, w *worker, out *Batch) {
 			w.class.isReady(w)
 			return
 		}
-		slot := n.queue.pop(&d.tasks)
-		d.stats.Queued--
-		t := d.tasks.at(slot)
-		d.handOut(now, w, slot, t, n, out)
-		if l := n.queue.lane(t.rank()); l.gap != nil {
-			d.want(now, t.name, l, t.rank(), out)
-		}
+		d.handHead(now, w, n, out)
+	}
+}
+
+// handHead gives a worker the task of a name whose turn it is.
+func (d *Dispatcher) handHead(now Now, w *worker, n *name, out *Batch) {
+	slot := n.queue.pop(&d.tasks)
+	d.stats.Queued--
+	t := d.tasks.at(slot)
+	d.handOut(now, w, slot, t, n, out)
+	if l := n.queue.lane(t.rank()); l.gap != nil {
+		d.want(now, t.name, l, t.rank(), out)
 	}
 }
 
@@ -139,6 +144,7 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 	}
 	if w.lease != nil {
 		d.waitsNoMore(w)
+		defer d.spareLease(w)
 	}
 	d.giveSeat(w)
 	d.stats.Workers--

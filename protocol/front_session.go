@@ -130,7 +130,7 @@ func nextAttempt(retry, after []byte, a *asked) (at int64, bad *refusal) {
 // extend makes an event of an Extend.
 func (f *Front) extend(s *Session, base []byte) *refusal {
 	var lasts int64
-	if bad := f.asked.duration("for", f.msg.said(base, HasFor), 1, dispatch.MaxKeep, &lasts); bad != nil {
+	if bad := f.asked.duration("for", f.msg.said(base, HasFor), 1, dispatch.MaxLease, &lasts); bad != nil {
 		return bad
 	}
 	token, bad := f.token(base)

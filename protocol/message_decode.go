@@ -10,6 +10,7 @@ const (
 	keyName    = 'n' | 'a'<<8 | 'm'<<16 | 'e'<<24 | '"'<<32 | ':'<<40
 	keyOptions = 'o' | 'p'<<8 | 't'<<16 | 'i'<<24 | 'o'<<32 | 'n'<<40 | 's'<<48 | '"'<<56
 	keyNonce   = 'n' | 'o'<<8 | 'n'<<16 | 'c'<<24 | 'e'<<32 | '"'<<40 | ':'<<48
+	keyCredit  = 'c' | 'r'<<8 | 'e'<<16 | 'd'<<24 | 'i'<<32 | 't'<<40 | '"'<<48 | ':'<<56
 	keyResult  = 'r' | 'e'<<8 | 's'<<16 | 'u'<<24 | 'l'<<32 | 't'<<40 | '"'<<48 | ':'<<56
 )
 
@@ -47,6 +48,8 @@ func decodeObject(b []byte, i int, m *Message, odd *oddities) (int, fault) {
 			field, i = HasOptions, i+10
 		case x == keyResult:
 			field, i = HasResult, i+9
+		case x == keyCredit:
+			field, i = HasCredit, i+9
 		default:
 			if field, i, f = envelopeKey(b, i); f != faultNone {
 				return i, f
