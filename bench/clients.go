@@ -25,11 +25,27 @@ type counting interface {
 type workmanClients struct{}
 
 func (workmanClients) worker(sc scenario, addr string, i int, random *source) (socket, peer, error) {
+	if sc.Worker == leaseWorkers {
+		s, err := dial(addr, "")
+		return s, newLeaser(i, addr, sc.Credits), err
+	}
 	s, err := dial(addr, "/worker")
-	if sc.Payload.Size > 0 {
+	switch {
+	case sc.Payload.Size > 0:
 		return s, newPayloadWorker(i, sc, newTemplate(sc.Payload), random), err
+	case sc.Worker == helloWorkers:
+		return s, newHelloWorker(i, sc.Credits, random), err
 	}
 	return s, newWorker(i, sc.Credits, random), err
+}
+
+// oldClients are workman's, with workers as node-workman had them: for each task
+// a SendResult and a GetTask.
+type oldClients struct{ workmanClients }
+
+func (c oldClients) worker(sc scenario, addr string, i int, random *source) (socket, peer, error) {
+	sc.Worker = ""
+	return c.workmanClients.worker(sc, addr, i, random)
 }
 
 func (workmanClients) producer(sc scenario, addr string, i int, l *ledger, random *source) (socket, debtor, error) {

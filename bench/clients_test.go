@@ -212,12 +212,26 @@ func TestResponseHeads(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n", -1},
 		{"HTTP/1.1 200 OK\r\nnonsense\r\nContent-Length: 1\r\n", -1},
 	} {
-		got, err := parseHead([]byte(test.head))
+		got, err := parseHead([]byte(test.head), "200")
 		if err != nil {
 			got = -1
 		}
 		if got != test.want {
 			t.Errorf("%q has length %d (%v), not %d", test.head, got, err, test.want)
+		}
+	}
+}
+
+func TestResponsesWithoutContentHaveNoLength(t *testing.T) {
+	for head, good := range map[string]bool{
+		"HTTP/1.1 204 No Content\r\nDate: x\r\n":                    true,
+		"HTTP/1.1 204\r\n":                                          true,
+		"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n":          false,
+		"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n":            false,
+		"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n": false,
+	} {
+		if n, err := parseHead([]byte(head), "204"); n != 0 || (err == nil) != good {
+			t.Errorf("%q has length %d, %v", head, n, err)
 		}
 	}
 }

@@ -38,6 +38,7 @@ type config struct {
 	Threads    int      `help:"How many threads play the clients." default:"1"`
 	SVG        string   `name:"svg" help:"Draw the results, or the growth of a sweep, to this file." placeholder:"FILE"`
 	Plot       string   `help:"Draw the tasks of each second of the last rounds to this file." placeholder:"FILE"`
+	Lateness   string   `help:"Draw how late the schedules of the scenario due were to this file." placeholder:"FILE"`
 	JSON       string   `name:"json" help:"Write everything measured to this file." placeholder:"FILE"`
 	Gate       string   `help:"Fail if workman's CPU a task over the relay's has grown, beside the ratios of this file (bench/ratio.json). Needs --relay." placeholder:"FILE"`
 	GateFactor float64  `help:"How much it may have grown: so many times the ratio of the file." default:"1.5" placeholder:"X"`

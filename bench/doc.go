@@ -16,6 +16,8 @@
 //	go run ./bench --scenario s2 --relay --gate bench/ratio.json
 //	go run ./bench --scenario ws64 --rate 20000             an open loop: no coordinated omission
 //	go run ./bench --scenario durable,life --peers redis-aof   runs that are kept on the disk
+//	go run ./bench --scenario combined,lease --relay --pin     what workers speak, beside workers of old
+//	go run ./bench --scenario due --due 1000000 --seconds 60   a million schedules, and how late they were
 //	go run ./bench --sweep pending --svg pending.svg        how the cost grows
 //
 // bench soak is for the opposite of a clean load: everything that clients do
@@ -32,16 +34,22 @@
 // The path of a round of bench measure, one file each:
 //
 //	main → config → suite → stage → round → fleet → loop → producer, worker, httpproducer,
-//	        └ scenario, sweep  │  └ idle, fill, due  │           payload_producer, payload_worker, peer_…, keep_…
-//	                           │  │   └ caller       └ clients └ pace, ledger, callbook, calls, task, frame, payload, names
+//	        └ scenario, sweep  │  └ idle, fill, due  │           leaser, payload_producer, payload_worker, peer_…, keep_…
+//	                           │  │   │ faroff       │
+//	                           │  │   └ setter, watcher, caller
+//	                           │  │                  └ clients └ pace, ledger, callbook, calls, task, frame, payload, names
 //	                           │  └ durable          └ keepers └ promises, submits, finished, rundigits
 //	                           └ program, peers, server, cpu, footprint, datafolder
-//	                           └ progress, stats, table, extras, systems, report, chart, sweep_plot, seconds_plot, gate
+//	                           └ progress, stats, table, extras, lateness, systems, report, chart, sweep_plot, seconds_plot, gate
 //
 // A stage is a scenario on one server, once. Most are a load and nothing else.
 // Some bring the server into a state first (idle connections, a million tasks
 // that wait, schedules): callers do that, a few clients that block. These get a
 // server of their own each round, so that memory is counted from the same start.
+//
+// A schedule tells its number and its time in its options, so that who gets it
+// can count it and see how late it is. Those that are far off are counted on the
+// server, once it was killed and started again.
 //
 // A load of runs (durable, life) is one of them: its producers are done with a
 // run once it is acknowledged, and all loops share an account of what was

@@ -117,11 +117,24 @@ func (g stage) restart(ctx context.Context, all []*promises) (extras []extra, er
 	for _, p := range all {
 		total += p.acknowledged()
 	}
+	if extras, err = g.restartKilled(ctx, total); err != nil {
+		return extras, err
+	}
+	if err := t.keepers.verify(ctx, t.addr, all); err != nil {
+		err = fmt.Errorf("after a kill: %w", err)
+		return extras, t.server.explain(err)
+	}
+	return extras, nil
+}
+
+// restartKilled kills the server, which keeps so many runs, and starts it again.
+func (g stage) restartKilled(ctx context.Context, runs int64) (extras []extra, err error) {
+	t := g.target
 	size, err := folderSize(t.dir)
 	if err != nil {
 		return nil, err
 	}
-	extras = []extra{{"data folder", "MB", float64(size) / 1e6}, {"data folder, a run", "bytes", float64(size) / float64(max(total, 1))}}
+	extras = []extra{{"data folder", "MB", float64(size) / 1e6}, {"data folder, a run", "bytes", float64(size) / float64(max(runs, 1))}}
 	t.server.kill()
 	g.show.live("%s  starting it again", g.label)
 	began := time.Now()
@@ -129,13 +142,8 @@ func (g stage) restart(ctx context.Context, all []*promises) (extras []extra, er
 	if err != nil {
 		return extras, fmt.Errorf("starting it again after a kill: %w", err)
 	}
-	extras = append(extras, extra{"restart after a kill", "s", time.Since(began).Seconds()})
 	*t = *again
-	if err := t.keepers.verify(ctx, t.addr, all); err != nil {
-		err = fmt.Errorf("after a kill: %w", err)
-		return extras, t.server.explain(err)
-	}
-	return extras, nil
+	return append(extras, extra{"restart after a kill", "s", time.Since(began).Seconds()}), nil
 }
 
 // folderSize is how many bytes the files in a folder have.

@@ -1,15 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
-)
-
-// maxHead is the longest response head taken, in bytes.
-const maxHead = 16 << 10
+import "fmt"
 
 // Where the digits lie in the options of a request.
 const (
@@ -34,8 +25,7 @@ type httpProducer struct {
 	waiting int     // how many they are
 	beat    metronome
 
-	head   []byte // the last response's: the next is most likely the same
-	length int    // and its Content-Length
+	answers responses
 }
 
 // asked is a request without its answer.
@@ -52,7 +42,7 @@ func newHTTPProducer(id int, host string, outstanding int, beat metronome, l *le
 	head := fmt.Sprintf("POST /task/work HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		host, len(body))
 	return &httpProducer{id: id, ledger: l, random: random, request: []byte(head + body), bodyAt: len(head),
-		asked: make([]asked, outstanding), beat: beat}
+		asked: make([]asked, outstanding), beat: beat, answers: responses{status: "200"}}
 }
 
 // open sends the first requests.
@@ -106,7 +96,7 @@ func (p *httpProducer) issue(out []byte, now int64) []byte {
 // that was outstanding.
 func (p *httpProducer) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
 	for {
-		body, size, err := p.response(data[used:])
+		body, size, err := p.answers.next(data[used:])
 		if size == 0 || err != nil {
 			return used, out, err
 		}
@@ -136,77 +126,6 @@ func (p *httpProducer) answer(body []byte, now int64) bool {
 	}
 	p.ledger.settle(due.sent, now)
 	return true
-}
-
-// response finds the next response in b. size is its whole length, 0 if b
-// holds only a part of it.
-func (p *httpProducer) response(b []byte) (body []byte, size int, err error) {
-	if len(p.head) == 0 || !bytes.HasPrefix(b, p.head) {
-		end := bytes.Index(b, []byte("\r\n\r\n"))
-		if end < 0 {
-			if len(b) > maxHead {
-				return nil, 0, fmt.Errorf("no end of the response's head in %d bytes: %.200q", len(b), b)
-			}
-			return nil, 0, nil
-		}
-		if p.length, err = parseHead(b[:end+2]); err != nil {
-			p.head = p.head[:0]
-			return nil, 0, fmt.Errorf("%w: %.500q", err, b)
-		}
-		p.head = append(p.head[:0], b[:end+4]...)
-	}
-	size = len(p.head) + p.length
-	if len(b) < size {
-		return nil, 0, nil
-	}
-	return b[len(p.head):size], size, nil
-}
-
-// parseHead reads a response's status line and header lines, each with its
-// CRLF, and returns its Content-Length. All but a 200 of HTTP/1.1 with one
-// Content-Length on a connection that stays is an error.
-func parseHead(head []byte) (length int, err error) {
-	lines := strings.Split(strings.TrimSuffix(string(head), "\r\n"), "\r\n")
-	if lines[0] != "HTTP/1.1 200" && !strings.HasPrefix(lines[0], "HTTP/1.1 200 ") {
-		return 0, fmt.Errorf("the response is %q, not HTTP/1.1 200", lines[0])
-	}
-	length = -1
-	for _, line := range lines[1:] {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return 0, fmt.Errorf("the response has the header line %q", line)
-		}
-		value = strings.Trim(value, " \t")
-		switch strings.ToLower(name) {
-		case "content-length":
-			if length >= 0 {
-				return 0, errors.New("the response has two Content-Lengths")
-			}
-			if length, err = contentLength(value); err != nil {
-				return 0, err
-			}
-		case "transfer-encoding":
-			return 0, fmt.Errorf("the response has Transfer-Encoding %q: the bench wants a Content-Length", value)
-		case "connection":
-			if strings.EqualFold(value, "close") {
-				return 0, errors.New("the response closes the connection, which was to be kept alive")
-			}
-		}
-	}
-	if length < 0 {
-		return 0, errors.New("the response has no Content-Length")
-	}
-	return length, nil
-}
-
-// contentLength parses the length of a body, in bytes: digits only (RFC 9110
-// 8.6), and no more than a loop's buffer holds.
-func contentLength(value string) (int, error) {
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil || value[0] == '+' || n > readBuffer-maxHead {
-		return 0, fmt.Errorf("the response has Content-Length %q: not a number from 0 to %d", value, readBuffer-maxHead)
-	}
-	return int(n), nil
 }
 
 // lost counts the requests that are still outstanding when the round is over.

@@ -265,6 +265,9 @@ func verifyRun(ctx context.Context, addr string, want runSample, state string) e
 	return nil
 }
 
+// maxAnswer is how much of an answer is read, in bytes: a page of a list.
+const maxAnswer = 4 << 20
+
 // get is an HTTP request of the server.
 func get(ctx context.Context, url string) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
@@ -279,6 +282,6 @@ func get(ctx context.Context, url string) (status int, body []byte, err error) {
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(response.Body, readBuffer))
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return response.StatusCode, body, err
 }

@@ -44,25 +44,31 @@ Figures (the median of the rounds, each after a warm-up):
 Rows of one scenario: durable has one, whose tasks are runs acknowledged. life has one for runs that workers finished, with latencies from being submitted to that (producers are up to 4096 runs ahead of workers, and it includes the wait for that), and one for their acknowledgements; costs are those of a whole life in both. mixed has one for the flood and one for the modest producers; pending and schedules have one for the load on the server while it was empty, and one for the same load while it held them. Costs a task are of all tasks of the scenario. The modest producers share the bench's threads with the flood: the relay's row shows how much of their latency is not the server's.
 
 Figures without a column (a table below, of the scenarios that have some):
-  memory a connection, a waiting task, a schedule
+  memory a connection, a waiting task
                   how much the server's memory grew, divided by how many they are, beyond their options: resident memory (RSS), and what its runtime says of heap and stacks in use, garbage included
   server CPU, all idle
                   of one core, while nobody sends anything for 35 s: long enough for a ping to each connection, and its pong
-  tasks taken in, schedules set
-                  a second, pipelined over one WebSocket at a time
+  tasks taken in  a second, pipelined over one WebSocket at a time
+  schedules set   a second, over 16 WebSockets at once; each is on the disk before it is answered
+  memory, before, all set, all fired, started again
+                  what the server holds in all at that time: resident memory (RSS), and heap and stacks
+  schedules, counted again
+                  on the server that was killed and started again, page by page
   runs kept before, keys stored before
                   what --kept and --keys have stored before the load, and how many a second
   slowest second  of the whole ones of a round (--plot draws them all)
   data folder     the files in it after the load, and their bytes for each run that was acknowledged
   restart after a kill
                   from starting the server on what it has kept until it is ready: workman when /readyz says so
-  late            from when a schedule was due to when a worker had it
+  late            from when a schedule was due to when a worker had it; with a histogram below the tables, and --lateness to draw it
 
 A rate (--rate, and the modest producers of mixed): tasks are sent when they are due, whatever is unanswered, and their latencies count from then, not from when the bench came to send them. How late it was, and how many tasks could not be sent since a producer had 4096 of them (1000 over HTTP) unanswered, is told below the table.
 
 Ratios (the median, worst and best of the pairs of rounds that ran one after the other):
   workman/…       beside another system: of tasks/s more is better, of all others less. bench/echo --relay is the limit
   http/ws64       the same load from HTTP producers beside WebSocket's
+  workman/workman-old
+                  workers that say Hello, or take leases over HTTP, beside WebSocket workers that do not, on the same server
   pipe/http       HTTP requests pipelined 16 deep beside one at a time
   names10/names1  tasks of ten names beside tasks of one; and so for a thousand
   bulk/durable    runs asked for many in a message (--bulk) beside one in each, as many under way

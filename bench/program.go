@@ -14,8 +14,9 @@ import (
 
 // The systems that are measured, as the table names them.
 const (
-	workman = "workman"
-	relay   = "relay"
+	workman    = "workman"
+	workmanOld = "workman-old" // the same, with workers of old
+	relay      = "relay"
 )
 
 // program is a server that the bench can start: built from source, or found
@@ -56,9 +57,18 @@ func workmanProgram() *program {
 		}}
 }
 
+// oldProgram is the same server, for scenarios that are about what workers speak:
+// with workers as they were.
+func oldProgram() *program {
+	p := workmanProgram()
+	p.system, p.clients = workmanOld, oldClients{}
+	p.about = "the same server, with workers that say no Hello: over WebSocket, for each task a SendResult and a GetTask"
+	return p
+}
+
 // relayProgram is the limit: the same sockets and messages, and no server.
 func relayProgram() *program {
-	return &program{system: relay, source: "./bench/echo", clients: workmanClients{}, tells: true,
+	return &program{system: relay, source: "./bench/echo", clients: oldClients{}, tells: true,
 		about: "copies workman's messages: the limit of what the sockets allow",
 		less:  "no JSON is read, nothing is checked, kept or given to another worker",
 		command: func(host, port string) (args, env []string) {
@@ -73,6 +83,8 @@ func (p *program) plays(sc scenario) bool {
 	switch {
 	case p.system == workman:
 		return true
+	case p.system == workmanOld:
+		return sc.Worker != ""
 	case sc.stores(): // the others know no keys
 		return p.keepers != nil && sc.Keyed == 0 && sc.Keys == 0
 	case p.system == relay:
@@ -83,7 +95,7 @@ func (p *program) plays(sc scenario) bool {
 
 // flagsFor are the flags that the program needs for a scenario.
 func (p *program) flagsFor(sc scenario) []string {
-	if p.system == workman {
+	if p.system == workman || p.system == workmanOld {
 		return sc.flags()
 	}
 	return nil

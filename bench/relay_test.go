@@ -42,7 +42,9 @@ const faultAt = 100
 
 type relayConn struct {
 	net.Conn
-	out []byte
+	out   []byte
+	hello bool
+	lease chan string // of a worker without a WebSocket: it gets a task there
 }
 
 type relayTask struct {
@@ -128,10 +130,16 @@ func (r *testRelay) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		r.getRun(w, q)
 		return
 	}
+	if nonce, ok := strings.CutPrefix(q.URL.Path, "/lease/"); ok {
+		r.takeResult(w, q, strings.TrimSuffix(nonce, "/result"))
+		return
+	}
 	switch q.URL.Path {
 	case "/readyz":
 	case "/task/work":
 		r.post(w, q)
+	case "/lease":
+		r.lease(w, q)
 	case "/websocket", "/worker":
 		conn, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -265,24 +273,47 @@ func (r *testRelay) fromProducer(c *relayConn, text []byte) {
 
 func (r *testRelay) fromWorker(c *relayConn, text []byte) {
 	switch between(text, `"action":"`) {
+	case "Hello":
+		c.hello = true
+		r.send(c, 0x81, `{"event":"Hello","version":1,"heartbeat":30,"session":"abc","grace":5}`)
 	case "GetTask":
-		r.credits = append(r.credits, c)
-		r.dispatch()
+		r.grant(c, max(1, countIn(text, `"count":`)))
 	case "SendResult":
-		nonce := between(text, `"nonce":"`)
-		origin, ok := r.running[nonce]
-		if !ok {
-			panic("the worker answered a task it never got: " + string(text))
-		}
-		delete(r.running, nonce)
 		_, result, _ := strings.Cut(string(text), `"result":`)
-		if origin.run != "" {
-			r.finishRun(origin.run, result[:len(result)-1])
-			return
-		}
-		r.answers++
-		r.spoil(relayAnswer{origin, result[:len(result)-1]})
+		result, _, _ = strings.Cut(strings.TrimSuffix(result, "}"), `,"credit":`)
+		r.finish(between(text, `"nonce":"`), result)
+		r.grant(c, countIn(text, `"credit":`))
 	}
+}
+
+// countIn is the number behind a prefix, 0 without.
+func countIn(text []byte, prefix string) (n int) {
+	_, rest, _ := bytes.Cut(text, []byte(prefix))
+	fmt.Sscanf(string(rest), "%d", &n)
+	return n
+}
+
+// grant notes that a worker is ready for n more.
+func (r *testRelay) grant(c *relayConn, n int) {
+	for range n {
+		r.credits = append(r.credits, c)
+	}
+	r.dispatch()
+}
+
+// finish passes a result on.
+func (r *testRelay) finish(nonce, result string) {
+	origin, ok := r.running[nonce]
+	if !ok {
+		panic("the worker answered a task it never got: " + nonce)
+	}
+	delete(r.running, nonce)
+	if origin.run != "" {
+		r.finishRun(origin.run, result)
+		return
+	}
+	r.answers++
+	r.spoil(relayAnswer{origin, result})
 }
 
 func (r *testRelay) submit(t relayTask) {
@@ -297,6 +328,16 @@ func (r *testRelay) dispatch() {
 		r.tasks++
 		nonce := fmt.Sprintf("%024x", r.tasks)
 		r.running[nonce] = t.origin
+		if c.lease != nil {
+			nonce = fmt.Sprintf("%040x", r.tasks)
+			r.running[nonce] = t.origin
+			c.lease <- `{"name":"` + t.name + `","options":` + t.options + `,"attempt":1,"fence":1,"nonce":"` + nonce + `"}`
+			continue
+		}
+		if c.hello {
+			r.send(c, 0x81, `{"name":"`+t.name+`","options":`+t.options+`,"attempt":1,"fence":1,"nonce":"`+nonce+`"}`)
+			continue
+		}
 		if r.fault == "shuffle" {
 			r.send(c, 0x81, `{"nonce":"`+nonce+`", "options":`+t.options+`,"name":"`+t.name+`"}`)
 			continue

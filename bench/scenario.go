@@ -16,9 +16,10 @@ type scenario struct {
 	Outstanding int     `json:"outstanding"`    // tasks a producer keeps unanswered, without a rate
 	Rate        float64 `json:"rate,omitempty"` // tasks a second, of all producers; 0: an answer brings the next task
 	Workers     int     `json:"workers"`
-	Credits     int     `json:"credits"`   // tasks a worker asks for at a time
-	HTTP        bool    `json:"http"`      // producers speak HTTP instead of WebSocket
-	SameCore    bool    `json:"same_core"` // pinned on 2 cores: server and bench share one
+	Credits     int     `json:"credits"`          // tasks a worker asks for at a time
+	HTTP        bool    `json:"http"`             // producers speak HTTP instead of WebSocket
+	Worker      string  `json:"worker,omitempty"` // what workers speak: helloWorkers, leaseWorkers; empty: as of old
+	SameCore    bool    `json:"same_core"`        // pinned on 2 cores: server and bench share one
 
 	Payload payload `json:"payload"`         // the zero one, or over WebSocket any
 	Names   int     `json:"names"`           // different task names, with a payload; 0: one
@@ -34,6 +35,12 @@ type scenario struct {
 
 	Beside *scenario `json:"beside,omitempty"` // other producers at the same time; the workers are not its own
 }
+
+// What workers speak in scenarios that are about it.
+const (
+	helloWorkers = "hello" // over WebSocket, the result and the next credit in one message
+	leaseWorkers = "lease" // over HTTP
+)
 
 // parts are the scenario's sets of producers, each with a row of its own.
 func (sc scenario) parts() []scenario {
@@ -52,11 +59,16 @@ func (sc scenario) relayed() bool {
 // plain says whether clients of other systems can play it: a load of small
 // tasks and nothing else.
 func (sc scenario) plain() bool {
-	return !sc.HTTP && !sc.fresh() && sc.Payload.Size == 0 && sc.Rate == 0 && sc.Idle == 0 && sc.Beside == nil
+	return !sc.HTTP && !sc.fresh() && sc.Payload.Size == 0 && sc.Rate == 0 && sc.Idle == 0 && sc.Beside == nil && sc.Worker == ""
 }
 
 // stores says whether it is a load of runs, which are kept on the disk.
 func (sc scenario) stores() bool { return sc.Kind == durableKind || sc.Kind == lifeKind }
+
+// onDisk says whether its server keeps what it accepts on the disk.
+func (sc scenario) onDisk() bool {
+	return sc.stores() || sc.Kind == schedulesKind || sc.Kind == dueKind
+}
 
 // fresh says whether each round needs a server of its own, which holds nothing
 // from before.
@@ -66,13 +78,10 @@ func (sc scenario) fresh() bool { return sc.Kind != "" || sc.Point != nil }
 // scenario brings.
 func (sc scenario) flags() []string {
 	const beside = 10_000 // for the load
-	bound := strconv.Itoa(sc.Count + beside)
-	switch sc.Kind {
-	case pendingKind:
-		return []string{"--memory", "--max-tasks", bound}
-	case schedulesKind, dueKind:
-		return []string{"--memory", "--max-tasks", bound}
-	case durableKind, lifeKind:
+	switch {
+	case sc.Kind == pendingKind:
+		return []string{"--memory", "--max-tasks", strconv.Itoa(sc.Count + beside)}
+	case sc.onDisk():
 		return []string{"--data", "data"}
 	}
 	return []string{"--memory"} // as the others keep nothing
@@ -104,6 +113,12 @@ var scenarios = []scenario{
 	{Name: "mixed", What: "s2's load, and beside it 8 modest producers that send 200 tasks a second each when these are due: is it fair?",
 		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
 		Beside: &scenario{Name: "mixed: modest", What: "what these 8 see of it", Producers: 8, Rate: 1600}},
+	{Name: "combined", What: "s2's load with workers that say Hello, and ask for the next task in the message that brings a result",
+		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64, Worker: helloWorkers},
+	{Name: "lease", What: "64 workers that take one task at a time by POST /lease, keep-alive, for 8 producers × 16 outstanding",
+		Producers: 8, Outstanding: 16, Workers: 64, Credits: 1, Worker: leaseWorkers},
+	{Name: "lease16", What: "s2's load with 16 workers that take 16 tasks at a time by POST /lease, their results pipelined",
+		Producers: 8, Outstanding: 64, Workers: 16, Credits: 16, Worker: leaseWorkers},
 	payloadScenario("text1k", payload{textPayload, 1 << 10}),
 	payloadScenario("json1k", payload{jsonPayload, 1 << 10}),
 	payloadScenario("text64k", payload{textPayload, 64 << 10}),
@@ -116,9 +131,9 @@ var scenarios = []scenario{
 	{Name: "pending", Kind: pendingKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
 		What: "s2's load on an empty server, then while tasks (--pending) wait that no worker takes"},
 	{Name: "schedules", Kind: schedulesKind, Count: 1_000_000, Producers: 8, Outstanding: 64, Workers: 4, Credits: 64,
-		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century"},
+		What: "s2's load on an empty server, then while schedules (--schedules) wait for the next century; then a kill, and all must still be there"},
 	{Name: "due", Kind: dueKind, Count: 200_000, Workers: 4, Credits: 64,
-		What: "schedules (--due) that come due within the measured time, at random: each must fire once, and not early"},
+		What: "schedules (--due) set over 16 connections, that come due within the measured time, at random: each must fire once, and not early"},
 	{Name: "durable", Kind: durableKind, Producers: 8, Outstanding: 64,
 		What: "8 producers × 64 outstanding submit runs that nobody works: each is on the disk before it is acknowledged"},
 	{Name: "life", Kind: lifeKind, Workers: 8, Credits: 64,

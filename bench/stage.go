@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // The kinds of scenarios that are more than a load.
@@ -28,8 +29,9 @@ type stage struct {
 
 // found is what a stage has measured.
 type found struct {
-	entries []entry
-	extras  []extra
+	entries  []entry
+	extras   []extra
+	lateness *hdrhistogram.Histogram // of schedules, in µs; nil: none came due
 }
 
 // extra is a figure that has no column in the table.
@@ -47,7 +49,7 @@ func (g stage) run(ctx context.Context) (found, error) {
 	case pendingKind:
 		return g.besides(ctx, g.fillPending)
 	case schedulesKind:
-		return g.besides(ctx, g.fillSchedules)
+		return g.holdFarOff(ctx)
 	case dueKind:
 		return g.comeDue(ctx)
 	case durableKind, lifeKind:
@@ -66,36 +68,23 @@ func (g stage) load(ctx context.Context, name string) ([]entry, error) {
 
 // besides measures the load on an empty server, then while the server holds
 // what fill brings.
-func (g stage) besides(ctx context.Context, fill func(context.Context) ([]extra, func(), error)) (found, error) {
-	var empty []entry
-	var err error
+func (g stage) besides(ctx context.Context, fill func(context.Context) ([]extra, func(), error)) (got found, err error) {
 	if g.sc.Point == nil { // a sweep has a point for it
-		empty, err = g.load(ctx, g.sc.Name+": empty")
+		if got.entries, err = g.load(ctx, g.sc.Name+": empty"); err != nil {
+			return found{}, err
+		}
 	}
-	if err != nil {
-		return found{}, err
-	}
-	if g.sc.Count == 0 {
-		full, err := g.load(ctx, g.sc.Name)
-		return found{entries: full}, err
-	}
-	before, err := g.look(ctx)
-	if err != nil {
-		return found{}, err
-	}
-	extras, release, err := fill(ctx)
-	if err != nil {
-		return found{}, g.target.server.explain(err)
-	}
-	defer release()
-	after, err := g.look(ctx)
-	if err != nil {
-		return found{}, err
+	if g.sc.Count > 0 {
+		extras, release, err := fill(ctx)
+		if err != nil {
+			return found{}, g.target.server.explain(err)
+		}
+		defer release()
+		got.extras = extras
 	}
 	full, err := g.load(ctx, g.sc.Name)
-	what := map[string]string{pendingKind: "waiting task", schedulesKind: "schedule"}[g.sc.Kind]
-	extras = append(extras, before.each(what, after, g.sc.Count, bodyLen)...)
-	return found{slices.Concat(empty, full), extras}, err
+	got.entries = append(got.entries, full...)
+	return got, err
 }
 
 // memory is what a server holds.
@@ -115,6 +104,19 @@ func (g stage) look(ctx context.Context) (m memory, err error) {
 	}
 	m.rss, err = readRSS(g.target.pid)
 	return m, err
+}
+
+// observe adds what the server holds at a time that it names.
+func (g stage) observe(ctx context.Context, extras *[]extra, when string) error {
+	m, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	*extras = append(*extras, extra{"memory, " + when, "MB of RSS", float64(m.rss) / 1e6})
+	if m.held > 0 {
+		*extras = append(*extras, extra{"memory, " + when, "MB of heap and stacks", float64(m.held) / 1e6})
+	}
+	return nil
 }
 
 // each is how much more memory there is for each of n things, beyond what they

@@ -47,7 +47,13 @@ func TestEveryScenarioOnTheRealServer(t *testing.T) {
 		}
 		t.Run(sc.Name, func(t *testing.T) {
 			sc := small(t, sc.Name)
-			got, err := newStage(sc, startWorkman(t, sc.flags()...)).run(t.Context())
+			var g stage
+			if sc.onDisk() {
+				g = storingStage(t, soakServer(t), sc)
+			} else {
+				g = newStage(sc, startWorkman(t, sc.flags()...))
+			}
+			got, err := g.run(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,6 +71,9 @@ func TestEveryScenarioOnTheRealServer(t *testing.T) {
 				t.Errorf("%d rows, not %d", len(got.entries), rows)
 			}
 			checkExtras(t, sc, got.extras)
+			if late := got.lateness; (sc.Kind == dueKind) != (late != nil) || late != nil && late.TotalCount() != int64(sc.Count) {
+				t.Errorf("lateness: %+v", late)
+			}
 		})
 	}
 }
@@ -76,10 +85,13 @@ func checkExtras(t *testing.T, sc scenario, all []extra) {
 		name   string
 		lo, hi float64
 	}{
-		idleKind:      {{"idle connections", 50, 50}, {"memory a connection", 100, 1e5}, {"server CPU, all idle", 0, 60}},
-		pendingKind:   {{"waiting tasks", 3000, 3000}, {"tasks taken in", 1000, 1e8}, {"memory a waiting task", -1000, 5000}},
-		schedulesKind: {{"schedules", 3000, 3000}, {"schedules set", 1000, 1e8}, {"memory a schedule", -1000, 5000}},
-		dueKind:       {{"schedules", 3000, 3000}, {"of them due", 9000, 11000}, {"late, p50", 0.001, 1000}, {"late, max", 0.001, 5000}, {"server CPU a schedule", 0.1, 1000}},
+		idleKind:    {{"idle connections", 50, 50}, {"memory a connection", 100, 1e5}, {"server CPU, all idle", 0, 60}},
+		pendingKind: {{"waiting tasks", 3000, 3000}, {"tasks taken in", 1000, 1e8}, {"memory a waiting task", -1000, 5000}},
+		schedulesKind: {{"schedules", 3000, 3000}, {"schedules set", 1000, 1e8}, {"server CPU a schedule set", 0.1, 1000},
+			{"memory, before", 1, 1000}, {"memory, all set", 1, 1000}, {"memory, started again", 5, 1000},
+			{"restart after a kill", 0.001, 60}, {"schedules, counted again", 3000, 3000}},
+		dueKind: {{"schedules", 3000, 3000}, {"schedules set", 1000, 1e8}, {"setting them took", 0.0001, 3}, {"memory, before", 1, 1000},
+			{"memory, all set", 1, 1000}, {"memory, all fired", 1, 1000}, {"of them due", 9000, 11000}, {"late, p50", 0.001, 1000}, {"late, max", 0.001, 5000}, {"server CPU a schedule fired", 0.1, 1000}},
 	}[sc.Kind]
 	for _, want := range within {
 		found := false
@@ -159,6 +171,14 @@ func callerPair(t *testing.T) (*caller, net.Conn) {
 	return &caller{conn: ours, mask: newMask(5), stop: func() bool { return true }}, theirs
 }
 
+// answered takes an answer with an id.
+func answered(result []byte) error {
+	if !strings.HasPrefix(string(result), `{"id":"`) {
+		return fmt.Errorf("%q has no id", result)
+	}
+	return nil
+}
+
 func TestCallerTakesAnySplit(t *testing.T) {
 	const n = 3
 	var in []byte
@@ -178,7 +198,7 @@ func TestCallerTakesAnySplit(t *testing.T) {
 			server.Write(in[max(split, 6):])
 		}()
 		got := 0
-		if err := c.answers(n, scheduled, func(done int) { got = done }); err != nil || got != n {
+		if err := c.answers(n, answered, func(done int) { got = done }); err != nil || got != n {
 			t.Fatalf("split at %d: %d answers, %v", split, got, err)
 		}
 	}
@@ -192,7 +212,7 @@ func TestCallerFindsWrongAnswers(t *testing.T) {
 			server.Write(text(`{"nonce":0,"result":{"id":"x"}}`))
 			server.Write(text(bad))
 		}()
-		if err := c.answers(2, scheduled, func(int) {}); err == nil || !strings.Contains(err.Error(), bad[1:]) && !strings.Contains(err.Error(), `\"`) {
+		if err := c.answers(2, answered, func(int) {}); err == nil || !strings.Contains(err.Error(), bad[1:]) && !strings.Contains(err.Error(), `\"`) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}

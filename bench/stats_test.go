@@ -124,7 +124,7 @@ func TestTable(t *testing.T) {
 	limit := round{Rate: 2e6, GeneratorCPU: 0.1}
 	results := []result{{"s2", workman, []round{low, one, high}}, {"s2", relay, []round{limit, limit, limit}}}
 	var b strings.Builder
-	if err := writeReport(&b, results, compare(results), nil, nil); err != nil {
+	if err := writeReport(&b, results, compare(results), nil, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if b.String() != wantTable {

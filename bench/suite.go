@@ -22,6 +22,7 @@ type suite struct {
 	show      *progress
 	results   []result
 	extras    []extras
+	lateness  []lateness
 	scenarios []scenario
 	data      dataFolder // of servers that keep runs
 }
@@ -43,6 +44,9 @@ func newSuite(ctx context.Context, c config, show *progress) (*suite, error) {
 	}
 	if c.Addr == "" {
 		s.programs = append(s.programs, workmanProgram())
+		if slices.ContainsFunc(s.scenarios, oldProgram().plays) {
+			s.programs = append(s.programs, oldProgram())
+		}
 	}
 	if c.Relay {
 		s.programs = append(s.programs, relayProgram())
@@ -66,7 +70,7 @@ func (s *suite) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("making a folder for the binaries: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	if slices.ContainsFunc(s.scenarios, scenario.stores) {
+	if slices.ContainsFunc(s.scenarios, scenario.onDisk) {
 		if s.data, err = newDataFolder(s.DataDir); err != nil {
 			return err
 		}
@@ -173,6 +177,9 @@ func (s *suite) once(ctx context.Context, sc scenario, t *target, n int) error {
 		s.extras = enterExtra(s.extras, sc.Name, t.system, one)
 		s.show.line("%s  %s: %s %s", label, one.Name, short(one.Value), one.Unit)
 	}
+	if got.lateness != nil {
+		s.lateness = enterLateness(s.lateness, sc.Name, t.system, got.lateness)
+	}
 	return nil
 }
 
@@ -221,7 +228,7 @@ func (s *suite) start(ctx context.Context, sc scenario, p *program) (*target, er
 	if err != nil {
 		return nil, err
 	}
-	if !sc.stores() {
+	if !sc.onDisk() {
 		return p.start(ctx, pin.servers, pin.own, p.flagsFor(sc)...)
 	}
 	dir, err := os.MkdirTemp(s.data.path, p.system+"-")
@@ -276,12 +283,15 @@ func (s *suite) report(out io.Writer) error {
 	for _, p := range s.programs {
 		systems = append(systems, p.describe())
 	}
-	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.scenarios), writeSystems(out, systems, s.results), s.data.write(out))
+	err := errors.Join(writeReport(out, s.results, ratios, s.extras, s.lateness, s.scenarios), writeSystems(out, systems, s.results), s.data.write(out))
 	if s.SVG != "" {
 		err = errors.Join(err, s.draw())
 	}
 	if s.Plot != "" {
 		err = errors.Join(err, drawSeconds(s.Plot, s.circumstances(), s.results))
+	}
+	if s.Lateness != "" {
+		err = errors.Join(err, drawLateness(s.Lateness, s.circumstances(), s.lateness))
 	}
 	if s.JSON == "" {
 		return err

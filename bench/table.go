@@ -23,7 +23,7 @@ const busy = 0.9
 
 // writeReport prints the table, then the ratios, the figures without a column,
 // and what to know about all of them.
-func writeReport(w io.Writer, results []result, ratios []ratio, more []extras, scenarios []scenario) error {
+func writeReport(w io.Writer, results []result, ratios []ratio, more []extras, late []lateness, scenarios []scenario) error {
 	var b strings.Builder
 	if len(results) > 0 {
 		rows := [][]string{header}
@@ -34,6 +34,7 @@ func writeReport(w io.Writer, results []result, ratios []ratio, more []extras, s
 	}
 	writeRatios(&b, ratios)
 	writeExtras(&b, more)
+	writeLateness(&b, late)
 	writeFlags(&b, scenarios)
 	writePaces(&b, results)
 	writeNotes(&b, results, scenarios)

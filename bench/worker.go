@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,13 @@ const (
 	sendHead   = `{"action":"SendResult","nonce":"`
 	sendMiddle = `","result":0.`
 	sendTail   = `}`
+
+	// of a worker that has said Hello
+	sayHello   = `{"action":"Hello","version":1}`
+	helloHead  = `{"event":"Hello",`
+	creditTail = `,"credit":1}`
+	nonceHead  = `,"nonce":"`
+	tokenLen   = 24 // of its tasks' nonces
 )
 
 // Where the varying parts of a task lie, in bytes.
@@ -30,21 +38,32 @@ const (
 )
 
 // worker is a client on /worker that answers each task with its sum and asks
-// for the next.
+// for the next: in a second message, or in the same if it has said Hello.
 type worker struct {
 	id      int
 	credits int
+	hello   bool
 	mask    mask
 	reply   reply
 }
 
 // newWorker makes a worker that asks for that many tasks at a time.
 func newWorker(id, credits int, random *source) *worker {
-	return &worker{id: id, credits: credits, mask: newMask(random.next())}
+	return &worker{id: id, credits: credits, mask: newMask(random.next()), reply: reply{tail: sendTail, then: getTask}}
+}
+
+// newHelloWorker makes one that says Hello.
+func newHelloWorker(id, credits int, random *source) *worker {
+	return &worker{id: id, credits: credits, hello: true, mask: newMask(random.next()), reply: reply{tail: creditTail}}
 }
 
 // open registers the task and asks for the first ones.
 func (w *worker) open(out []byte, _ int64) []byte {
+	if w.hello {
+		out = w.mask.appendFrame(out, opText, sayHello)
+		out = w.mask.appendFrame(out, opText, registerTask)
+		return w.mask.appendFrame(out, opText, fmt.Sprintf(`{"action":"GetTask","count":%d}`, w.credits))
+	}
 	out = w.mask.appendFrame(out, opText, registerTask)
 	for range w.credits {
 		out = w.mask.appendFrame(out, opText, getTask)
@@ -75,18 +94,26 @@ func (w *worker) receive(data, out []byte, _ int64) (used int, _ []byte, err err
 func (w *worker) task(text, out []byte) ([]byte, error) {
 	end := len(text) - len(taskTail)
 	if end <= taskNonceAt || string(text[:taskAAt]) != taskHead || string(text[taskBMid:taskBAt]) != optionsB ||
-		string(text[taskBEnd:taskNonceAt]) != taskNonce || string(text[end:]) != taskTail {
+		text[taskBEnd] != optionsTail[0] || string(text[end:]) != taskTail {
+		return w.oddTask(text, out)
+	}
+	nonceAt := taskNonceAt
+	if w.hello { // it is told more between the options and the nonce
+		nonceAt = end - tokenLen
+	}
+	if nonceAt < taskNonceAt || string(text[nonceAt-len(nonceHead):nonceAt]) != nonceHead {
 		return w.oddTask(text, out)
 	}
 	sum := getDigits(text[taskAAt:]).plus(getDigits(text[taskBAt:]))
-	return w.reply.append(out, w.mask, text[taskNonceAt:end], sum), nil
+	return w.reply.append(out, w.mask, text[nonceAt:end], sum), nil
 }
 
 // oddTask answers a task that has not the exact bytes the bench expects: its
 // members may come in another order. Its options must be as they were sent. An
-// empty message, which the original sent after each of a worker's, is none.
+// empty message, which the original sent after each of a worker's, is none; nor is
+// the answer to Hello.
 func (w *worker) oddTask(text, out []byte) ([]byte, error) {
-	if len(text) == 0 {
+	if len(text) == 0 || w.hello && bytes.HasPrefix(text, []byte(helloHead)) {
 		return out, nil
 	}
 	var m struct {
@@ -118,9 +145,11 @@ func parseOptions(text []byte) (a, b digits, ok bool) {
 // String names the worker in errors.
 func (w *worker) String() string { return fmt.Sprintf("worker %d", w.id) }
 
-// reply is a SendResult and a GetTask, masked, to be patched: for nonces of
-// one length, which is what a server uses.
+// reply is a SendResult, and a GetTask if that is a message of its own, masked,
+// to be patched: for nonces of one length, which is what a server uses.
 type reply struct {
+	tail    string // of the SendResult, behind the digits
+	then    string // the message behind it; empty: none
 	frames  []byte
 	length  int // of the nonce
 	nonceAt int // in frames
@@ -131,13 +160,15 @@ type reply struct {
 
 // rebuild makes the template for nonces of another length.
 func (r *reply) rebuild(m mask, length int) {
-	message := sendHead + string(make([]byte, length)) + sendMiddle + string(make([]byte, digitsLen)) + sendTail
+	message := sendHead + string(make([]byte, length)) + sendMiddle + string(make([]byte, digitsLen)) + r.tail
 	r.frames = m.appendFrame(r.frames[:0], opText, message)
 	r.nonceAt = len(r.frames) - len(message) + len(sendHead)
 	r.sumAt = r.nonceAt + length + len(sendMiddle)
 	r.nonce = m.at(len(sendHead))
 	r.sum = m.at(len(sendHead) + length + len(sendMiddle))
-	r.frames = m.appendFrame(r.frames, opText, getTask)
+	if r.then != "" {
+		r.frames = m.appendFrame(r.frames, opText, r.then)
+	}
 	r.length = length
 }
 

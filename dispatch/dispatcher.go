@@ -213,7 +213,7 @@ func (d *Dispatcher) nextLook(now Now) int64 {
 		return at
 	}
 	if q := &d.due; d.mayLook() && !q.aiming && q.next < endless {
-		at = min(at, q.lookAt(now))
+		at = min(at, d.lookAt(now))
 	}
 	if d.maySweep() {
 		at = min(at, d.keep.next)

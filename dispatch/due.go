@@ -13,7 +13,9 @@ type due struct {
 	ready   uint64 // the batch that must be safe before the load is asked
 	loading bool
 	from    []byte // where the next page begins; nil: behind through
-	cramped bool   // there was no room for all: what is next is loaded no sooner than it must
+	cramped bool   // not all could be taken: what is next is loaded no sooner than it must
+	full    bool   // there was no room on the timetable: or as soon as there is
+	taking  bool   // a page is being taken
 	pause   int64  // on the clock that nobody sets: until then the store is not asked, which failed to answer
 	limits  pool[limit]
 }
@@ -51,7 +53,24 @@ func (q *due) further(at int64) {
 
 // onTimetable tells whether a time is soon, and there is room for it.
 func (d *Dispatcher) onTimetable(at int64) bool {
-	return d.due.isSoon(at) && d.stats.Schedule+d.due.limits.used() < d.cfg.Near && !d.draining
+	if !d.due.isSoon(at) || d.draining {
+		return false
+	}
+	if d.roomThere() <= 0 {
+		d.due.full = true
+		return false
+	}
+	return true
+}
+
+// roomThere is for how many more there is room on the timetable. A quarter of it is for what is loaded, the soonest first:
+// what is new comes in any order, and would leave nothing.
+func (d *Dispatcher) roomThere() int {
+	room := d.cfg.Near - d.stats.Schedule - d.due.limits.used()
+	if !d.due.taking {
+		room -= d.cfg.Near / 4
+	}
+	return room
 }
 
 // await puts a run that is recorded under TableDue on the timetable, if its time is soon and there is room.
@@ -292,10 +311,12 @@ func (d *Dispatcher) mayLook() bool {
 	return d.cfg.Durable && !q.failed && !d.draining && !d.due.loading && q.unsafe < d.cfg.MaxUnsafe
 }
 
-// lookAt is when that is to be asked next, on the wall clock.
-func (q *due) lookAt(now Now) int64 {
+// lookAt is when that is to be asked next, on the wall clock: well before it is due. If there was no room, then once an
+// eighth of it is free, so that a page brings more than the few runs that have just made room.
+func (d *Dispatcher) lookAt(now Now) int64 {
+	q := &d.due
 	at := q.next
-	if !q.cramped {
+	if free := d.cfg.Near - d.stats.Schedule - q.limits.used(); !q.cramped || q.full && free > d.cfg.Near/8 {
 		at -= horizon / 2
 	}
 	return max(at, now.Wall+max(0, q.pause-now.Mono))
@@ -308,10 +329,10 @@ func (d *Dispatcher) lookAhead(now Now, out *Batch) {
 		return // a commit or an answer will come by
 	}
 	if !q.aiming {
-		if q.next == endless || now.Wall < q.lookAt(now) {
+		if q.next == endless || now.Wall < d.lookAt(now) {
 			return
 		}
-		q.aiming, q.cramped, q.ready = true, false, d.durable.batches
+		q.aiming, q.cramped, q.full, q.ready = true, false, false, d.durable.batches
 		q.aim = max(now.Wall+horizon, q.through)
 		q.next = endless
 	}
@@ -339,6 +360,7 @@ func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Ba
 		return
 	}
 	in := reader{b: rows}
+	q.taking = true
 	for len(in.b) > 0 {
 		w := in.row(2)
 		at, id, what, ok := ParseDueKey(w.key)
@@ -353,6 +375,7 @@ func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Ba
 		q.from = append(append(q.from[:0:0], w.key...), 0)
 		d.dueRow(now, a, at, id, what, &w, out)
 	}
+	q.taking = false
 	if how == LoadWhole {
 		q.aiming, q.through, q.from = false, q.aim, nil
 		return

@@ -174,12 +174,20 @@ func (s *snapshot) key(i uint32) (key []byte, deleted bool) {
 	return b[n+m:][:size], value == 0
 }
 
+// fewer is how many times fewer entries there must be that are new for a search of each to cost less than a merge.
+const fewer = 32
+
 // sort brings all entries into order, and reports whether they were not. It leaves other snapshots alone.
 func (s *snapshot) sort() bool {
 	if s.done == len(s.entries) {
 		return false
 	}
-	s.sorted, s.done = s.merge(s.sorted, s.byTable(s.done)), len(s.entries)
+	if added := s.byTable(s.done); len(added) < s.done/fewer {
+		s.sorted = s.insert(s.sorted, added)
+	} else {
+		s.sorted = s.merge(s.sorted, added)
+	}
+	s.done = len(s.entries)
 	return true
 }
 
