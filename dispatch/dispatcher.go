@@ -308,6 +308,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		default:
 			d.start(now, slot, d.tasks.at(slot), out)
 		}
+		d.ease(now, out)
 	}
 	for range d.cfg.FirePerStep {
 		value, _, ok := d.clock.Expire(now.Mono)

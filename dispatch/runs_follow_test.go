@@ -389,7 +389,7 @@ func (k *kept) checkTurn(p *end, e *dispatch.Effect) *flaw {
 		return nil // it is not there any more
 	}
 	for _, s := range k.bare.Line() {
-		if s.Place < place && slices.Contains(p.names, s.Name) && !p.isFull(s.Name) && slices.Contains(k.line, s) {
+		if s.Place < place && slices.Contains(p.names, s.Name) && !p.mayBeFull(s.Name) && slices.Contains(k.line, s) {
 			return flawed("turn", "place %x of %s comes before %x", s.Place, s.Name, place)
 		}
 	}

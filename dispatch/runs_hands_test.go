@@ -10,10 +10,20 @@ import (
 // What a world of runs knows of what is in whose hand: of workers, of sessions without a connection, and of leases.
 
 // isFull tells whether it has as many of a name as it takes at once.
-func (p *end) isFull(name string) bool {
+func (p *end) isFull(name string) bool { return p.isFullWith(name, nil) }
+
+// mayBeFull tells whether it was so at some moment of the step.
+func (p *end) mayBeFull(name string) bool { return p.isFullWith(name, p.left) }
+
+func (p *end) isFullWith(name string, others []string) bool {
 	most, n := p.most[name], 0
 	for _, h := range p.held {
 		if h.name() == name {
+			n++
+		}
+	}
+	for _, o := range others {
+		if o == name {
 			n++
 		}
 	}
@@ -116,6 +126,7 @@ func (k *kept) backs(p *end, a *ask, was *prior) {
 // observe sees what was taken out of a hand that did not give it, and wants there to have been a reason.
 func (k *kept) observe(was *prior) *flaw {
 	for _, p := range k.hands() {
+		p.left = p.left[:0]
 		for i := 0; i < len(p.held); {
 			h := p.held[i]
 			if k.bare.PlaceOf(h.token) != 0 {
@@ -125,10 +136,13 @@ func (k *kept) observe(was *prior) *flaw {
 			if f := k.taken(p, &h, was); f != nil {
 				return f
 			}
+			p.left = append(p.left, h.name())
 			k.drops(p, i)
 		}
 	}
-	k.lost = slices.DeleteFunc(k.lost, func(p *end) bool { return p.until <= k.now.Mono && len(p.held) == 0 })
+	k.lost = slices.DeleteFunc(k.lost, func(p *end) bool {
+		return (p.until <= k.now.Mono || k.event.kind == dispatch.Stop) && len(p.held) == 0
+	})
 	k.lent = slices.DeleteFunc(k.lent, func(p *end) bool { return p.lease.done && len(p.held) == 0 })
 	return nil
 }

@@ -81,6 +81,7 @@ type end struct {
 	until   int64          // of a session without a connection: when its grace is over, on the clock that nobody sets
 	lease   *request       // that this is the answer to
 	secret  uint64         // of a lease
+	left    []string       // names of what time took out of its hand in this step: before or after what it was handed
 }
 
 // hand is a task in a worker's hand.
