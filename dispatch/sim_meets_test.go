@@ -9,6 +9,7 @@ import (
 var reasons = []string{
 	"?", "TooMany", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost", "TooManyHere",
 	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge",
+	"NoRule", "RuleThere", "RuleChanged",
 }
 
 // situation names what an effect shows to have happened.
