@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"workman/dispatch"
 )
@@ -13,6 +14,7 @@ type prior struct {
 	hand   hand // what a worker answers
 	status dispatch.Status
 	lost   map[*promised]bool
+	rules  *rulesWere
 }
 
 // before takes an event into the model, as far as what follows does not depend on what the dispatcher does.
@@ -218,6 +220,9 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 		k.fence = ticket.Fence
 	}
 	run := k.ofBody[string(e.Body)]
+	if run != nil && strings.HasPrefix(string(e.Body), `{"rule"`) { // as others of its schedule
+		run = k.runs[k.bare.RunOf(e.Token)]
+	}
 	if run != nil && !run.gone {
 		h.run = run
 		if f := k.handRun(p, run, e, &ticket); f != nil {
@@ -323,9 +328,18 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 		may[dispatch.Explained] = true
 	case dispatch.ForgetRun:
 		may[dispatch.Forgotten] = true
+	case dispatch.SetRule, dispatch.PauseRule, dispatch.ResumeRule:
+		may[dispatch.RuleIs] = true
+	case dispatch.DropRule:
+		may[dispatch.RuleGone] = true
+	case dispatch.FireRule:
+		may[dispatch.Accepted] = true
 	}
 	if !may[e.Kind] {
 		return flawed("answers", "that is no answer to %s", a)
+	}
+	if a.rule != (dispatch.ID{}) && e.Kind != dispatch.Refused {
+		return k.ruleTold(r, e)
 	}
 	switch e.Kind {
 	case dispatch.Refused:
@@ -434,6 +448,13 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 		right = !promise && r.until > 0 && r.until <= k.now.Wall
 	case dispatch.KeyReused:
 		right = a.terms != nil && k.otherBody(a)
+	case dispatch.NoRule:
+		right = a.kind != dispatch.SetRule && k.ruleIn(k.disk.latest, a.rule) == nil
+	case dispatch.RuleThere:
+		right = a.count&dispatch.RuleIsNew != 0 && k.ruleIn(k.disk.latest, a.rule) != nil
+	case dispatch.RuleChanged:
+		rule := k.ruleIn(k.disk.latest, a.rule)
+		right = a.at != 0 && (rule == nil || rule.Rev != uint64(a.at))
 	case dispatch.NoRun:
 		right = run == nil || !r.known || run.gone
 	case dispatch.RunFinished:

@@ -31,14 +31,15 @@ var work = [workKinds]struct {
 	{12, (*kept).pass},
 	{1, (*kept).leap},
 	{1, (*kept).tick},
-	{8, (*kept).sync},
-	{8, (*kept).tell},
-	{12, (*kept).load},
+	{12, (*kept).sync},
+	{12, (*kept).tell},
+	{30, (*kept).load},
 	{1, (*kept).serverSays},
 	{1, (*kept).called},
+	{8, (*kept).askOfRule},
 }
 
-const workKinds = 22
+const workKinds = 23
 
 // request is what somebody waits for an answer to.
 type request struct {

@@ -13,6 +13,8 @@ var checkers = []string{
 	"borrowed", // effects keep until they are delivered
 	"bounds",   // nothing is accepted that is over a bound
 	"bytes",    // options as they were sent
+	"fires",    // a schedule has the runs that its times and its policies want, each once
+	"rules",    // schedules are as people said, and due when they should be
 	"credits",  // nothing for who did not ask
 	"end",      // nothing stays behind
 	"fifo",     // first in, first out, by name
