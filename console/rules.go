@@ -45,15 +45,12 @@ func named(next func(w http.ResponseWriter, r *http.Request, name string)) http.
 			return
 		}
 		if r.URL.RawQuery != "" {
-			problemOf(w, http.StatusUnprocessableEntity, badSchedule, fmt.Sprintf("this request has no parameters; it came with %.80q", r.URL.RawQuery))
+			problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, fmt.Sprintf("this request has no parameters; it came with %.80q", r.URL.RawQuery))
 			return
 		}
 		next(w, r, name)
 	}
 }
-
-// badSchedule is the type of what is wrong with the document of a schedule.
-const badSchedule = document.ProblemURN + "bad-schedule"
 
 func problemOf(w http.ResponseWriter, status int, kind, detail string) {
 	write(w, status, document.ProblemType, document.AppendProblem(nil, status, kind, detail, nil))
@@ -162,7 +159,7 @@ func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) 
 	}
 	said, err := cfg.readRule(name, text)
 	if err != nil {
-		problemOf(w, http.StatusUnprocessableEntity, badSchedule, err.Error())
+		problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, err.Error())
 		return
 	}
 	count, rev, err := conditions(r.Header)

@@ -110,9 +110,11 @@ func (d *Dispatcher) setRule(now Now, a *ask, old *StoredRule, body []byte, out 
 	if why := d.mayPromise(); why != 0 {
 		return why
 	}
-	if old == nil {
-		r.Created, r.From, r.Rev = now.Wall, now.Wall, uint64(max(now.Wall, 1))
-	} else {
+	r = StoredRule{ // what people say of it, and nothing of how far it is
+		Created: now.Wall, From: now.Wall, Rev: uint64(max(now.Wall, 1)), Paused: r.Paused, Overlap: r.Overlap, CatchUp: r.CatchUp,
+		Name: r.Name, Cron: r.Cron, Zone: r.Zone, Task: r.Task, Terms: r.Terms, Body: r.Body,
+	}
+	if old != nil {
 		if a.num&RulePausedSaid == 0 {
 			r.Paused = old.Paused
 		}

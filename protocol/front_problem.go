@@ -11,6 +11,8 @@ const (
 	ProblemBadKey   = "urn:workman:problem:bad-key"  // 400: the idempotency key is none
 	ProblemBadTerm  = "urn:workman:problem:bad-term" // 422: a term of a run, or another parameter, is unknown or has a bad value
 
+	ProblemBadSchedule = "urn:workman:problem:bad-schedule" // 422: the document of a schedule is not as it should be
+
 	ProblemBadMessage = "urn:workman:problem:bad-message" // 400: a WebSocket message is JSON and still makes no sense
 	ProblemTaskFailed = "urn:workman:problem:task-failed" // 502: a call's worker says that it failed
 	ProblemStored     = "urn:workman:problem:stored"      // 500: what is stored of a run cannot be read
