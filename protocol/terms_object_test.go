@@ -22,7 +22,7 @@ func TestReadTerms(t *testing.T) {
 		got.Keep != 3600_000 || string(got.Labels) != "a:b\n" || string(got.Callback) != "http://a.example/" {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := protocol.ReadTerms([]byte(`{}`), protocol.RuleTerms, nil); err != nil || got.Attempts != -1 || got.Labels != nil && len(got.Labels) > 0 {
+	if got, err := protocol.ReadTerms([]byte(`{}`), protocol.RuleTerms, nil); err != nil || got.Attempts != -1 || len(got.Labels) > 0 {
 		t.Errorf("nothing: %+v %v", got, err)
 	}
 	for text, says := range map[string]string{
