@@ -69,8 +69,8 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	d.doomed(now, k.id, k.pending(r), out)
 }
 
-// hold keeps a run that has a key from workers until it is durable: else a crash may forget one that a worker has seen, and
-// who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
+// hold keeps a run that has a key, or is of a schedule that recurs, from workers until it is durable: else a crash may forget
+// one that a worker has seen, and who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
 func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	if !d.onTimetable(r.Due) {
 		d.await(now, k, r, out)

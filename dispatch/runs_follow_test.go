@@ -260,6 +260,8 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 		return flawed("bytes", "run %s is another", run.id)
 	case len(run.r.Key) > 0 && len(k.rows[run.id]) == 0:
 		return flawed("early", "run %s has a key, and is handed out before it is durable", run.id)
+	case strings.Contains(string(run.r.Labels), "schedule:") && run.batch > k.disk.told:
+		return flawed("early", "run %s is of a schedule, and is handed out before it is durable", run.id)
 	case due > k.highest:
 		return flawed("early", "run %s is due at %d", run.id, due)
 	case p.hello && (ticket.Run != run.id || ticket.Attempt != status.Attempts+1 || ticket.Fence <= run.fence):

@@ -13,8 +13,6 @@ var checkers = []string{
 	"borrowed", // effects keep until they are delivered
 	"bounds",   // nothing is accepted that is over a bound
 	"bytes",    // options as they were sent
-	"fires",    // a schedule has the runs that its times and its policies want, each once
-	"rules",    // schedules are as people said, and due when they should be
 	"credits",  // nothing for who did not ask
 	"end",      // nothing stays behind
 	"fifo",     // first in, first out, by name
@@ -40,6 +38,8 @@ var keptCheckers = []string{
 	"batches",  // they are numbered without gaps
 	"borrowed", // effects keep until they are delivered
 	"bounds",   // no more in memory than may be
+	"fires",    // a schedule has the runs that its times and its policies want, each once
+	"rules",    // schedules are as people said, and due when they should be
 	"bytes",    // options as they were sent
 	"credits",  // nothing for who did not ask, or cannot
 	"draining", // no run is handed out when the server is about to end

@@ -74,7 +74,7 @@ const form = 1
 type StoredRun struct {
 	Policy
 	Created  int64 // wall clock
-	Due      int64 // wall clock: of a schedule, or of a run with a key, which begins as one; 0: at once
+	Due      int64 // wall clock: of a schedule, or of a run that is held until it is durable; 0: at once
 	Deadline int64
 	Rank     uint8
 	BodyHash [16]byte // of the options, if there is a key
