@@ -38,8 +38,6 @@ var keptCheckers = []string{
 	"batches",  // they are numbered without gaps
 	"borrowed", // effects keep until they are delivered
 	"bounds",   // no more in memory than may be
-	"fires",    // a schedule has the runs that its times and its policies want, each once
-	"rules",    // schedules are as people said, and due when they should be
 	"bytes",    // options as they were sent
 	"credits",  // nothing for who did not ask, or cannot
 	"draining", // no run is handed out when the server is about to end
@@ -48,6 +46,7 @@ var keptCheckers = []string{
 	"end",      // nothing stays behind
 	"ends",     // a run comes to what was asked for, told or due
 	"fence",    // the hand-outs of a run have numbers that rise, also after a crash
+	"fires",    // a schedule has the runs that its times and its policies want, each once
 	"gone",     // nothing for who has gone
 	"held",     // one worker at a time
 	"idle",     // nobody waits beside a worker that could serve
@@ -58,6 +57,7 @@ var keptCheckers = []string{
 	"order",    // first in, first out, wherever it waited
 	"refusals", // nothing is refused without a reason
 	"rows",     // what is written of a run agrees
+	"rules",    // schedules are as people said, and due when they should be
 	"sleep",    // no Ticks for nothing
 	"stats",    // counts are right
 	"stuck",    // everything ends
