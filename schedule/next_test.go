@@ -121,7 +121,7 @@ func TestNextAgainstEveryMinute(t *testing.T) {
 			to := time.Date(c.to, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 			shown := readings(in, from, to)
 			r := rand.New(rand.NewPCG(7, uint64(from)))
-			rules := 10
+			rules := 6
 			if testing.Short() {
 				rules = 3
 			}
