@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	_ "time/tzdata" // the zones, for where the system has none
 
 	"github.com/alecthomas/kong"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,6 +26,7 @@ import (
 	"workman/footprint"
 	"workman/keeper"
 	"workman/reactor"
+	"workman/schedule"
 )
 
 func main() {
@@ -113,6 +115,7 @@ func listen(o options, log *slog.Logger) (*service, error) {
 	if d.Policies, err = o.policies(d.Usual); err != nil {
 		return nil, err
 	}
+	d.Next = schedule.NewCalendar(time.LoadLocation).Next
 	dispatcher, err := dispatch.New(d, rand.NewChaCha8(seed), clock())
 	if err != nil {
 		return nil, err

@@ -57,8 +57,10 @@ func (s *service) open(signals <-chan os.Signal) error {
 	if err != nil {
 		return errors.Join(err, s.calls.Close(context.Background()), s.keeper.Close())
 	}
+	access := s.o.access()
 	s.pages = console.New(console.Config{
 		Tasks: s.tasks, Runs: s.tasks, Store: s.keeper.Store(), Backup: s.backup(), Local: s.server.Loopback(),
+		CheckCallback: access.CheckURL,
 	})
 	debug.FreeOSMemory() // what the opening needed
 	s.keeper.Start(s.tasks.Submitter(), s.calls.Add)

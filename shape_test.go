@@ -26,9 +26,9 @@ type room struct {
 
 // rooms are all of them. A new one is entered here, with what it may know.
 var rooms = map[string]room{
-	".":                    {imports: []string{"callback", "conform", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "footprint"}},
+	".":                    {imports: []string{"callback", "conform", "console", "keeper", "prove", "store", "reactor", "protocol", "dispatch", "schedule", "footprint"}},
 	"footprint":            {},
-	"console":              {imports: []string{"document", "dispatch", "store"}},
+	"console":              {imports: []string{"document", "dispatch", "protocol", "schedule", "store"}},
 	"reactor":              {imports: []string{"protocol", "dispatch"}},
 	"protocol":             {imports: []string{"document", "dispatch"}, pure: true},
 	"document":             {imports: []string{"dispatch"}, pure: true},

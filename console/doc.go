@@ -1,4 +1,4 @@
-// Package console is what people look at, and do to many runs at once, as ordinary net/http handlers. A connection whose
+// Package console is what people look at, and do to many runs at once and to schedules, as ordinary net/http handlers. A connection whose
 // request is for one of them leaves the event loops for an http.Server (reactor.Config.Pages), so that nothing here can
 // hold up a task.
 //

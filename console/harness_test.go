@@ -20,6 +20,7 @@ import (
 	"workman/dispatch"
 	"workman/keeper"
 	"workman/reactor"
+	"workman/schedule"
 )
 
 func TestMain(m *testing.M) {
@@ -59,7 +60,7 @@ func serve(t testing.TB) *server {
 		return dispatch.Now{Mono: time.Since(began).Milliseconds(), Wall: s.wall.Load()}
 	}
 	d := dispatch.DefaultConfig()
-	d.Durable = true
+	d.Durable, d.Next = true, schedule.NewCalendar(time.LoadLocation).Next
 	dispatcher, err := dispatch.New(d, rand.NewChaCha8([32]byte{1}), clock())
 	if err != nil {
 		t.Fatal(err)

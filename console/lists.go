@@ -25,12 +25,13 @@ type Source interface {
 
 // Config is what the pages show, and of what.
 type Config struct {
-	Tasks  Source
-	Runs   Runs
-	Store  *store.Store           // nil: there are no runs to show
-	Backup func(dir string) error // makes a copy of the store in a folder
-	Local  bool                   // only this machine can reach the server
-	Now    func() time.Time       // nil: the machine's clock
+	Tasks         Source
+	Runs          Runs
+	Store         *store.Store           // nil: there are no runs to show
+	Backup        func(dir string) error // makes a copy of the store in a folder
+	CheckCallback func(url string) error // whether a callback may go there; nil: there are none
+	Local         bool                   // only this machine can reach the server
+	Now           func() time.Time       // nil: the machine's clock
 }
 
 // Bounds of a page, and of the time to make one.
@@ -54,6 +55,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("POST /runs/retry", cfg.changeRuns(&retrying))
 		mux.Handle("POST /runs/purge", cfg.changeRuns(&purging))
 		mux.Handle("POST /backup", cfg.backUp())
+		cfg.rules(mux)
 	}
 	return mux
 }

@@ -21,6 +21,8 @@ const (
 	askDue                    // what is due soon
 	askExpired                // what is to be forgotten
 	askLimit                  // whether a run that is not in memory is to expire
+	askRule                   // an event about a schedule, by its kind
+	askFire                   // a schedule whose time has come
 )
 
 // ask is one question, and who wants to know.
@@ -36,7 +38,7 @@ type ask struct {
 	id        ID
 	from, to  []byte // of a page
 	limit     int
-	num       uint32 // lane
+	num       uint32 // lane; of an event about a schedule, its Count
 	rank      uint8
 	hash      [16]byte
 
@@ -77,6 +79,8 @@ func (d *Dispatcher) ask(a ask, out *Batch) {
 		l.From = append([]byte(nil), l.From...)
 	case askRun, askLimit:
 		l.Also = "raf"
+	case askRule, askFire:
+		l.Table, l.From, l.To, l.Limit, l.Also = TableRules, a.id[:], append(a.id[:], 0), 1, "raf"
 	case askLane:
 		l.Table, l.Also = TableQueue, "ra"
 		l.From, l.To = d.laneBounds(a.num, a.rank)
@@ -183,6 +187,8 @@ func (d *Dispatcher) answer(now Now, a *ask, how uint32, rows []byte, out *Batch
 		d.dueLoaded(now, a, how, rows, out)
 	case askExpired:
 		d.expiredLoaded(now, a, how, rows, out)
+	case askFire:
+		d.ruleFires(now, a, how, rows, out)
 	case askLimit:
 		if how != LoadFailed && !d.durable.failed {
 			d.limitLoaded(now, a, rows, out)
@@ -208,6 +214,12 @@ func (d *Dispatcher) answerFor(now Now, a *ask, how uint32, rows []byte, out *Ba
 		}
 		d.asked(now, a, nonce, w, out)
 		d.forgetAsk(a)
+		return
+	}
+	if a.kind == askRule {
+		if d.ruleAsked(now, a, body, &w, out) {
+			d.forgetAsk(a)
+		}
 		return
 	}
 	s := submit{Terms: NewTerms(), from: a.conn, seq: a.seq, nonce: nonce, name: name, body: body, at: a.at, hash: a.hash, raw: raw}
@@ -248,7 +260,7 @@ func (q *asks) giveUp(d *Dispatcher, why Reason, out *Batch) {
 	for _, f := range [...]*fifo[ask]{&q.wait, &q.later} {
 		for ; f.len() > 0; f.pop() {
 			a := f.head()
-			if a.kind != askKey && a.kind != askRun {
+			if a.kind != askKey && a.kind != askRun && a.kind != askRule {
 				continue
 			}
 			nonce, _, _, _ := d.parts(a)

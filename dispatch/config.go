@@ -30,6 +30,11 @@ type Config struct {
 	KeepBytes int64 // of finished runs that are kept
 	Usual     Policy
 	Policies  []TaskPolicy // of tasks by name; the first that fits counts
+
+	// Next is the first time after another at which a schedule is due that recurs, in milliseconds of Unix time; 0 if there is
+	// none. from is since when it has this cron expression. It must say the same whenever it is asked the same. Without it
+	// there are no such schedules.
+	Next func(cron, zone []byte, from, after int64) int64
 }
 
 // TaskPolicy is how runs of some tasks are treated, where a request says nothing else.

@@ -29,6 +29,7 @@ type Dispatcher struct {
 	asks     asks
 	due      due
 	keep     keep
+	rules    rules
 	hungry   []hungry
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
@@ -47,6 +48,7 @@ type Dispatcher struct {
 	key     []byte    // scratch: of a class, and of the store
 	shown   []byte    // of the batch's effects: tickets, and what sessions have in hand
 	scratch []byte    // of values on their way
+	labels  []byte    // scratch: of a schedule's run
 	lost    []uint32  // scratch: tasks of a worker that went
 	eased   []*worker // that let go of something in this step, and have to be looked at after it
 	listing []byte    // the answer to ListTasks, while it is right
@@ -120,6 +122,8 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 		d.request(now, from, ev, base, out)
 	case UnscheduleTask, ReadRun, CancelRun, RetryRun, ExplainRun, ForgetRun:
 		d.aboutRun(from, ev, base, out)
+	case SetRule, DropRule, PauseRule, ResumeRule, FireRule:
+		d.aboutRule(from, ev, base, out)
 	case ListTasks:
 		out.Effects = append(out.Effects, Effect{
 			Kind: Listed, To: from, Seq: ev.Seq, Nonce: ev.Nonce.Of(base), Body: d.list(),

@@ -20,10 +20,11 @@ type due struct {
 	limits  pool[limit]
 }
 
-// limit is the time at which a run that is not in memory may expire.
+// limit is the time at which a run that is not in memory may expire, or at which a schedule is due.
 type limit struct {
-	id ID
-	at int64
+	id   ID
+	at   int64
+	rule bool
 }
 
 const (
@@ -87,8 +88,8 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	d.doomed(now, k.id, k.pending(r), out)
 }
 
-// hold keeps a run that has a key from workers until it is durable: else a crash may forget one that a worker has seen, and
-// who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
+// hold keeps a run that has a key, or is of a schedule that recurs, from workers until it is durable: else a crash may forget
+// one that a worker has seen, and who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
 func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	if !d.onTimetable(r.Due) {
 		d.await(now, k, r, out)
@@ -222,7 +223,7 @@ func (d *Dispatcher) doomedAt(now Now, id ID, at int64) {
 		return
 	}
 	n, l := d.due.limits.take()
-	*l = limit{id, at}
+	*l = limit{id: id, at: at}
 	d.follow(now)
 	d.wheel.Add(at, n|timerDoom)
 }
@@ -257,10 +258,14 @@ func (d *Dispatcher) expireIfLate(now Now, slot uint32, t *task, out *Batch) boo
 	return true
 }
 
-// doom asks about a run that is not in memory, whose time has come.
+// doom asks about a run that is not in memory, or a schedule, whose time has come.
 func (d *Dispatcher) doom(n uint32, out *Batch) {
 	l := *d.due.limits.at(n)
 	d.due.limits.give(n)
+	if l.rule {
+		d.ask(ask{kind: askFire, id: l.id, at: l.at}, out)
+		return
+	}
 	if slot := d.runs[l.id]; slot != 0 && d.tasks.at(slot).state != settling {
 		return // it has a timer of its own
 	}
@@ -385,6 +390,14 @@ func (d *Dispatcher) dueLoaded(now Now, a *ask, how uint32, rows []byte, out *Ba
 
 // dueRow takes one row. What is overdue happens at once, whether there is room on the timetable or not.
 func (d *Dispatcher) dueRow(now Now, a *ask, at int64, id ID, what byte, w *row, out *Batch) {
+	if what == DueRule {
+		if at > now.Wall {
+			d.awaitRule(now, id, at)
+		} else {
+			d.ask(ask{kind: askFire, id: id, at: at}, out)
+		}
+		return
+	}
 	if slot := d.runs[id]; slot != 0 {
 		t := d.tasks.at(slot)
 		if t.state != settling {

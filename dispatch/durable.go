@@ -216,6 +216,7 @@ func (d *Dispatcher) safe(n uint64, out *Batch) {
 		q.keyDrain.push(k)
 		q.keyOrder.pop()
 	}
+	d.rules.safe(n, d.asks.asked)
 	d.drain()
 }
 
@@ -236,6 +237,7 @@ func (q *durable) isReleasable() bool { return q.parked.len() > 0 && q.parked.he
 // drain frees what no load that is not answered can be older than.
 func (d *Dispatcher) drain() {
 	q, oldest := &d.durable, d.asks.oldest()
+	d.rules.drain(oldest)
 	for q.drained.len() > 0 && q.drained.head().n < oldest {
 		s := *q.drained.head()
 		q.drained.pop()
@@ -271,6 +273,7 @@ func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 		out.Effects[len(out.Effects)-1].Reason = NotStored
 	}
 	q.unsafe, q.sizes = 0, fifo[batchSize]{}
+	d.rules = rules{} // the store is all there is
 	d.asks.giveUp(d, NotStored, out)
 	d.waits.refuseAll(d, NotStored, out)
 	d.forgetRuns()

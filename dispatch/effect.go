@@ -27,6 +27,8 @@ const (
 	Leased                 // Seq, Name, Body (options), Token, Nonce: a Ticket. One task of a lease; Found: more follow. Its Ticket has Secret and Deadline
 	NoLease                // Seq: there was nothing to do in the time that TakeLease was ready to wait
 	LeaseTaken             // Seq: what was said of a lease counts, and is stored if that was promised
+	RuleIs                 // Seq, Body: a StoredRule, as it is now; Found: it is new
+	RuleGone               // Seq: a schedule is deleted
 	Paused                 // a worker has been handed much at once and gets no more: answer Unblock when it is written
 )
 
@@ -53,6 +55,9 @@ const (
 	RunNotFailed          // it cannot be tried once more: it did not fail, and is not about to be tried anyway
 	RunNotFinished        // it cannot be forgotten: it is not finished
 	TooLarge              // more than can be stored of one run
+	NoRule                // there is no schedule of that name
+	RuleThere             // there is one, and it was to be new
+	RuleChanged           // it is not any more, or not yet, as who asked takes it to be
 	StaleLease            // a lease that is over, or never was: its task is somebody else's by now, or done
 )
 

@@ -103,6 +103,13 @@ const (
 	ListTaskInfo   // Seq, At, Count: put a Survey of tasks into the batch, from the place At, Count at most
 	ListWorkerInfo // the same of workers
 	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
+
+	// About schedules that recur. Run is the RuleID of the name.
+	SetRule    // Seq, Body: a StoredRule; Count: see RuleIsNew; At: refuse it with RuleChanged unless this is its Rev; 0 is any
+	DropRule   // Run, Seq
+	PauseRule  // Run, Seq
+	ResumeRule // Run, Seq: it goes on with the next time from now
+	FireRule   // Run, Seq: make a run of it now
 )
 
 // How a load ended: it could not be read, everything that was asked for is there, or Limit or Bytes ended it.

@@ -103,7 +103,7 @@ func (d *Dispatcher) Census() (c Census) {
 	q, a := &d.durable, &d.asks
 	c.Promises, c.Runs, c.Waits, c.Limits = d.promises.used(), len(d.runs), d.waits.used(), d.due.limits.used()
 	c.Asks, c.AsksHeld, c.Hungry = a.open.len()+a.wait.len()+a.later.len(), a.held, len(d.hungry)
-	c.Keys, c.Parked, c.Unsafe = len(q.keys)+q.keyOrder.len()+q.keyDrain.len(), q.parked.len()+q.settling.len()+q.drained.len(), q.unsafe
+	c.Keys, c.Parked, c.Unsafe = len(q.keys)+q.keyOrder.len()+q.keyDrain.len()+len(d.rules.written)+d.rules.order.len()+d.rules.drained.len(), q.parked.len()+q.settling.len()+q.drained.len(), q.unsafe
 	c.WallTimers, c.MonoTimers, c.Names = d.wheel.Len(), d.clock.Len(), len(d.names.index)
 	c.KeptRuns, c.KeptBytes = d.keep.runs, d.keep.bytes
 	return c
@@ -132,6 +132,14 @@ func (d *Dispatcher) PlaceOf(tok Token) uint64 {
 		return t.place
 	}
 	return 0
+}
+
+// RunOf is the run of which a worker has this token, or the zero ID.
+func (d *Dispatcher) RunOf(tok Token) ID {
+	if t := d.tasks.find(tok, leased); t != nil && t.promise != 0 {
+		return d.promises.at(t.promise).id
+	}
+	return ID{}
 }
 
 // Whereabouts says where a run is in memory; "" if it is not.

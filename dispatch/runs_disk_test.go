@@ -115,6 +115,9 @@ func (l *load) look(s *disk) (rows []byte) {
 	}
 	for i, k := range l.found {
 		id, _ := idOf(k, l.values[i])
+		if l.Table == dispatch.TableRules {
+			id, _ = dispatch.RuleLast([]byte(l.values[i]))
+		}
 		rows = dispatch.AppendRow(rows, []byte(k[1:]), []byte(l.values[i]), s.also(l.Also, id[:]))
 	}
 	return rows
@@ -127,7 +130,7 @@ func (s *disk) also(tables string, id []byte) (all [][]byte) {
 	return all
 }
 
-// idOf is the run that a row is about; ok is false for those of the server itself.
+// idOf is the run that a row is about; ok is false for those of the server itself, and of schedules.
 func idOf(key, value string) (id dispatch.ID, ok bool) {
 	k := []byte(key[1:])
 	switch key[0] {
@@ -136,8 +139,8 @@ func idOf(key, value string) (id dispatch.ID, ok bool) {
 	case dispatch.TableQueue, dispatch.TableKeys:
 		return dispatch.ID([]byte(value)), true
 	case dispatch.TableDue:
-		_, id, _, ok = dispatch.ParseDueKey(k)
-		return id, ok
+		_, id, what, ok := dispatch.ParseDueKey(k)
+		return id, ok && what != dispatch.DueRule
 	case dispatch.TableExpiry:
 		_, id, ok = dispatch.ParseExpiryKey(k)
 		return id, ok

@@ -113,6 +113,9 @@ func (k *kept) finish() *flaw {
 			return f
 		}
 	}
+	if f := k.dropRules(); f != nil {
+		return f
+	}
 	for n := 0; ; n++ {
 		left := k.unfinished()
 		if left == nil && len(k.asked) == 0 {

@@ -107,6 +107,14 @@ func withoutOp(table byte, deletions bool) func(*wreck, *dispatch.Op, []byte) bo
 	return func(_ *wreck, op *dispatch.Op, _ []byte) bool { return op.Table == table && op.Delete == deletions }
 }
 
+// ofRule loses operations on when schedules are due: puts or deletions.
+func ofRule(deletions bool) func(*wreck, *dispatch.Op, []byte) bool {
+	return func(_ *wreck, op *dispatch.Op, data []byte) bool {
+		key := op.Key.Of(data)
+		return op.Table == dispatch.TableDue && op.Delete == deletions && key[len(key)-1] == dispatch.DueRule
+	}
+}
+
 // at changes effects of one kind.
 func at(kind dispatch.EffectKind, change func(*wreck, *dispatch.Effect)) func(*wreck, *dispatch.Effect) fate {
 	return func(s *wreck, e *dispatch.Effect) fate {
@@ -363,6 +371,37 @@ var wrongs = []wrong{
 			out.Effects[0].Nonce = bytes.Clone([]byte("spoilt"))
 		}
 	}},
+	{name: "a schedule that is not due any more", caught: "rules", often: 3, op: ofRule(false)},
+	{name: "a schedule that is due twice", caught: "rules", often: 3, op: ofRule(true)},
+	{name: "a time that comes again", caught: "fires", often: 3, op: func(s *wreck, op *dispatch.Op, _ []byte) bool {
+		return op.Table == dispatch.TableRules && s.kind == dispatch.Loaded
+	}},
+	{name: "a schedule an hour ahead", caught: "fires", event: hear(dispatch.Loaded, func(s *wreck, now *dispatch.Now, _ *dispatch.Event) bool {
+		if s.world.answering.Table == dispatch.TableRules {
+			now.Wall += 3_600_000
+		}
+		return false
+	})},
+	{name: "a last run taken to be finished", caught: "fires", event: hear(dispatch.Loaded, func(s *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		l := s.world.answering
+		if l.Table == dispatch.TableRules && len(l.values) > 0 {
+			bare := dispatch.AppendRow(nil, []byte(l.found[0][1:]), []byte(l.values[0]), nil)
+			base := s.world.bases[len(s.world.bases)-1]
+			body := ev.Body.Of(base)
+			copy(body[len(bare):], make([]byte, len(body)-len(bare))) // as if nothing was known of it
+		}
+		return false
+	})},
+	{name: "a schedule read wrong", caught: "rules", event: hear(dispatch.Loaded, func(s *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		l := s.world.answering
+		if l.Table == dispatch.TableRules && len(l.values) > 0 {
+			body := ev.Body.Of(s.world.bases[len(s.world.bases)-1])
+			if at := bytes.Index(body, []byte(l.values[0])); at >= 0 {
+				body[at+1+16] ^= 1 // whether it is paused
+			}
+		}
+		return false
+	})},
 	{name: "a count too high", caught: "stats", stats: func(s *dispatch.Stats) { s.Stored += s.Leased / 2 }},
 	{name: "bytes that leak", caught: "end", stats: func(s *dispatch.Stats) { s.Bytes += int64(s.HandedOut) << 13 }},
 }

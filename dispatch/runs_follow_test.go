@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"workman/dispatch"
 )
@@ -22,6 +23,7 @@ type prior struct {
 	lost   map[*promised]dispatch.Status
 	back   map[*promised]dispatch.Status // handed back
 	lapsed map[*promised]bool            // their attempt took too long
+	rules  *rulesWere
 }
 
 // before takes an event into the model, as far as what follows does not depend on what the dispatcher does.
@@ -309,6 +311,9 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 		k.fence = ticket.Fence
 	}
 	run := k.ofBody[string(e.Body)]
+	if run != nil && strings.HasPrefix(string(e.Body), `{"rule"`) { // as others of its schedule
+		run = k.runs[k.bare.RunOf(e.Token)]
+	}
 	if run != nil && !run.gone {
 		h.run = run
 		if run.r.Timeout > 0 {
@@ -353,6 +358,8 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 		return flawed("bytes", "run %s is another", run.id)
 	case len(run.r.Key) > 0 && len(k.rows[run.id]) == 0:
 		return flawed("early", "run %s has a key, and is handed out before it is durable", run.id)
+	case strings.Contains(string(run.r.Labels), "schedule:") && run.batch > k.disk.told:
+		return flawed("early", "run %s is of a schedule, and is handed out before it is durable", run.id)
 	case due > k.highest:
 		return flawed("early", "run %s is due at %d", run.id, due)
 	case p.hello && (ticket.Run != run.id || ticket.Attempt != status.Attempts+1 || ticket.Fence <= run.fence):
@@ -425,9 +432,18 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 		may[dispatch.NoLease] = true
 	case dispatch.SendResult, dispatch.SendError, dispatch.Extend, dispatch.Progress, dispatch.HandBack:
 		may[dispatch.LeaseTaken] = true
+	case dispatch.SetRule, dispatch.PauseRule, dispatch.ResumeRule:
+		may[dispatch.RuleIs] = true
+	case dispatch.DropRule:
+		may[dispatch.RuleGone] = true
+	case dispatch.FireRule:
+		may[dispatch.Accepted] = true
 	}
 	if !may[e.Kind] {
 		return flawed("answers", "that is no answer to %s", a)
+	}
+	if a.rule != (dispatch.ID{}) && e.Kind != dispatch.Refused {
+		return k.ruleTold(r, e)
 	}
 	switch e.Kind {
 	case dispatch.Refused:
@@ -543,6 +559,13 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 		right = !promise && r.until > 0 && r.until <= k.now.Wall
 	case dispatch.KeyReused:
 		right = a.terms != nil && k.otherBody(a)
+	case dispatch.NoRule:
+		right = a.kind != dispatch.SetRule && k.ruleIn(k.disk.latest, a.rule) == nil
+	case dispatch.RuleThere:
+		right = a.count&dispatch.RuleIsNew != 0 && k.ruleIn(k.disk.latest, a.rule) != nil
+	case dispatch.RuleChanged:
+		rule := k.ruleIn(k.disk.latest, a.rule)
+		right = a.at != 0 && (rule == nil || rule.Rev != uint64(a.at))
 	case dispatch.NoRun:
 		right = run == nil || !r.known || run.gone
 	case dispatch.RunFinished:

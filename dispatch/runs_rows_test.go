@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"bytes"
+	"strings"
 
 	"workman/dispatch"
 )
@@ -37,6 +38,8 @@ func (k *kept) take(out *dispatch.Batch, was *prior) *flaw {
 		return flawed("batches", "something is written, and the store has failed")
 	}
 	k.touched = k.touched[:0]
+	rules := k.rulesNow()
+	was.rules = &rules
 	seen := map[dispatch.ID]bool{}
 	for _, c := range changes(out.Ops, out.Data) {
 		old, had := k.disk.latest[c.key]
@@ -62,12 +65,17 @@ func (k *kept) take(out *dispatch.Batch, was *prior) *flaw {
 			k.touched = append(k.touched, id)
 		}
 	}
+	made := []*promised{}
 	for _, id := range k.touched {
+		known := k.runs[id] != nil
 		if f := k.becomes(id, out.N, was); f != nil {
 			return f
 		}
+		if run := k.runs[id]; !known && strings.Contains(string(run.r.Labels), "schedule:") {
+			made = append(made, run)
+		}
 	}
-	return nil
+	return k.checkRules(&rules, made)
 }
 
 // count keeps the sum of what is kept of finished runs.
@@ -203,7 +211,8 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 		keep = run.r.KeepDead
 		right = failed && (o.Failures >= run.r.Attempts || k.event.at == dispatch.Never && !lapsed) || lost && o.Losses >= k.cfg.Losses
 	case dispatch.Cancelled:
-		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost || back)
+		right = run.mayCancel > 0 && run.holder == nil || (run.stop || run.mayCancel > 0) && (failed || lost || back) ||
+			run.holder == nil && k.event.kind == dispatch.Loaded && was.rules.replaces(run.id)
 	case dispatch.Expired:
 		right = !run.revived && (limit[0] > 0 && limit[0] <= k.now.Wall || limit[1] > 0 && limit[1] <= k.now.Wall && o.Attempts == 0)
 	}

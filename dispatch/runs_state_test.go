@@ -46,6 +46,9 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 			return f
 		}
 	}
+	if f := k.checkRulesLate(sleep); f != nil {
+		return f
+	}
 	return k.checkRest(a, out, sleep)
 }
 

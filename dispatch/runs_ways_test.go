@@ -34,8 +34,8 @@ func newWays(rng *rand.Rand) *ways {
 	if rng.IntN(4) == 0 {
 		y.tasks = append(y.tasks, "fifteen letters", "\x00", "a")
 	}
-	y.cfg.Durable = true
 	y.cfg.Grace = []int64{0, 1, 5000, 5000, 20_000}[rng.IntN(5)]
+	y.cfg.Durable, y.cfg.Next = true, simNext
 	y.cfg.MaxBytes = 64 << 20
 	y.cfg.Losses = 1 + rng.IntN(5)
 	y.cfg.Usual = dispatch.Policy{

@@ -31,9 +31,9 @@ var work = [workKinds]struct {
 	{12, (*kept).pass},
 	{1, (*kept).leap},
 	{1, (*kept).tick},
-	{8, (*kept).sync},
-	{8, (*kept).tell},
-	{12, (*kept).load},
+	{12, (*kept).sync},
+	{12, (*kept).tell},
+	{30, (*kept).load},
 	{1, (*kept).serverSays},
 	{1, (*kept).called},
 	{2, (*kept).resume},
@@ -42,9 +42,10 @@ var work = [workKinds]struct {
 	{2, (*kept).handBack},
 	{4, (*kept).takeLease},
 	{8, (*kept).ofLease},
+	{8, (*kept).askOfRule},
 }
 
-const workKinds = 28
+const workKinds = 29
 
 // request is what somebody waits for an answer to.
 type request struct {

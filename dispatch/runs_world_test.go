@@ -32,7 +32,9 @@ type kept struct {
 	rows      map[dispatch.ID]map[string]string // of the store with what is pending
 	keptRuns  int                               // finished runs in it
 	keptSize  int64
-	touched   []dispatch.ID // by the step
+	touched   []dispatch.ID                        // by the step
+	dropped   map[dispatch.ID]*dispatch.StoredRule // schedules, as they were when they were deleted last
+	lowUntil  int64                                // the clock that nobody sets, when the store was nearly full last
 	asked     map[string]*request
 	calls     map[string]*request // calls by their options
 	peers     map[dispatch.Conn]*end
@@ -102,7 +104,8 @@ type ask struct {
 	count             uint32
 	seq               uint64
 	name, nonce, body []byte
-	run               *dispatch.ID
+	run               *dispatch.ID // or of a schedule
+	rule              dispatch.ID
 	at                int64
 	terms             *dispatch.Terms
 	token             dispatch.Token
@@ -133,7 +136,7 @@ func newKept(seed uint64, plant func(*kept, subject) subject) (*kept, error) {
 		gens:   map[dispatch.Conn]uint32{},
 		rows:   map[dispatch.ID]map[string]string{},
 		met:    map[string]int{},
-		names:  map[dispatch.Token]bool{},
+		names:  map[dispatch.Token]bool{}, dropped: map[dispatch.ID]*dispatch.StoredRule{},
 	}
 	return k, k.start()
 }
@@ -173,6 +176,9 @@ func (k *kept) do(from dispatch.Conn, a ask) *flaw {
 	k.steps++
 	k.highest = max(k.highest, k.now.Wall)
 	k.met[kinds[a.kind]]++
+	if k.low {
+		k.lowUntil = k.now.Mono
+	}
 	k.log.add(fmt.Sprintf("%d at %d/%d %s %s", k.steps, k.now.Mono, k.now.Wall, showConn(from), a.String()))
 	ev, base := k.encode(&a)
 	k.event, k.eventFrom = &a, from

@@ -49,6 +49,7 @@ var keptCheckers = []string{
 	"end",      // nothing stays behind
 	"ends",     // a run comes to what was asked for, told or due
 	"fence",    // the hand-outs of a run have numbers that rise, also after a crash
+	"fires",    // a schedule has the runs that its times and its policies want, each once
 	"gone",     // nothing for who has gone
 	"held",     // one worker at a time
 	"idle",     // nobody waits beside a worker that could serve
@@ -61,6 +62,7 @@ var keptCheckers = []string{
 	"progress", // how far a run is, is what its worker said last
 	"refusals", // nothing is refused without a reason
 	"rows",     // what is written of a run agrees
+	"rules",    // schedules are as people said, and due when they should be
 	"sessions", // a session goes on for who knows its name, with what it has in hand
 	"sleep",    // no Ticks for nothing
 	"stats",    // counts are right

@@ -8,7 +8,8 @@ import (
 
 var reasons = []string{
 	"?", "TooMany", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost", "TooManyHere",
-	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge", "StaleLease",
+	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge",
+	"NoRule", "RuleThere", "RuleChanged", "StaleLease",
 }
 
 // situation names what an effect shows to have happened.

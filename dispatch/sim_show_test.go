@@ -41,12 +41,13 @@ var kinds = []string{
 	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "ReadRun", "CancelRun", "RetryRun", "ExplainRun", "ForgetRun",
 	"RegisterTask", "GetTask", "SendResult", "SendError", "SayHello", "Extend", "Progress", "HandBack", "TakeLease", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
 	"Committed", "CommitFailed", "Loaded", "StoreLow", "CallbackDone", "ListTaskInfo", "ListWorkerInfo", "ListRunStates",
+	"SetRule", "DropRule", "PauseRule", "ResumeRule", "FireRule",
 }
 
 var effects = []string{
 	"?", "HandOut", "Result", "Listed", "Scheduled", "Unscheduled", "Refused", "Failed", "Accepted", "Done", "Shown", "Changed",
 	"Explained", "Forgotten", "Cancel", "Welcome", "Late",
-	"NoMoreTasks", "Hangup", "Leased", "NoLease", "LeaseTaken", "Paused",
+	"NoMoreTasks", "Hangup", "Leased", "NoLease", "LeaseTaken", "RuleIs", "RuleGone", "Paused",
 }
 
 func showConn(c dispatch.Conn) string {

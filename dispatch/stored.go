@@ -16,6 +16,7 @@ const (
 	TableKeys     = 'k' // hash of name and idempotency key → id
 	TableFailed   = 'x' // state, name, 0, id → nothing: runs that are dead, cancelled or expired
 	TableCalls    = 'c' // id → nothing: runs whose callback is still to be made
+	TableRules    = 's' // hash of its name → StoredRule: a schedule that recurs
 	TableMeta     = 'm' // what the server knows of itself: see MetaEpoch and MetaStamp
 )
 
@@ -73,7 +74,7 @@ const form = 1
 type StoredRun struct {
 	Policy
 	Created  int64 // wall clock
-	Due      int64 // wall clock: of a schedule, or of a run with a key, which begins as one; 0: at once
+	Due      int64 // wall clock: of a schedule, or of a run that is held until it is durable; 0: at once
 	Deadline int64
 	Rank     uint8
 	BodyHash [16]byte // of the options, if there is a key
@@ -292,6 +293,7 @@ const (
 	DueRetry    = 1 // the next attempt does
 	DueTTL      = 2 // what has not begun expires
 	DueDeadline = 3 // what is not finished expires
+	DueRule     = 4 // a schedule fires: its id is that of a rule, not of a run
 )
 
 // AppendDueKey is a key of TableDue.

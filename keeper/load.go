@@ -103,12 +103,18 @@ func (k *Keeper) row(rows, key, value []byte, run dispatch.ID, also string) ([]b
 	return dispatch.AppendRow(rows, key, value, values), nil
 }
 
-// runOf is the run that a row is about.
+// runOf is the run that a row is about; of a schedule, its last one.
 func runOf(table byte, key, value []byte) (run dispatch.ID, err error) {
 	from := key
 	switch table {
 	case dispatch.TableQueue, dispatch.TableKeys:
 		from = value
+	case dispatch.TableRules:
+		run, ok := dispatch.RuleLast(value)
+		if !ok {
+			return run, fmt.Errorf("%w: a row of table %q of %d bytes", dispatch.ErrStored, table, len(value))
+		}
+		return run, nil
 	case dispatch.TableDue:
 		_, run, _, ok := dispatch.ParseDueKey(key)
 		if !ok {

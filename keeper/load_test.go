@@ -30,6 +30,9 @@ func TestLoad(t *testing.T) {
 	}
 	one, two, three, hash := id(1), id(2), id(3), bytes.Repeat([]byte{9}, 16)
 	ops = append(ops, op{dispatch.TableStatus, two[:], []byte{}}, op{dispatch.TableKeys, hash, three[:]})
+	rule := dispatch.RuleID([]byte("nightly"))
+	stored := dispatch.StoredRule{Last: two, Name: []byte("nightly")}
+	ops = append(ops, op{dispatch.TableRules, rule[:], stored.Append(nil)})
 	k.Keep(batch(1, ops...))
 	l.committed(t, 1)
 
@@ -46,6 +49,10 @@ func TestLoad(t *testing.T) {
 		"a key": {
 			dispatch.Load{Table: dispatch.TableKeys, From: hash, To: append(bytes.Clone(hash), 0), Limit: 1, Also: "r"},
 			dispatch.LoadWhole, row(nil, hash, three[:], [][]byte{r(3)}),
+		},
+		"a schedule, with its last run": {
+			dispatch.Load{Table: dispatch.TableRules, From: rule[:], To: append(rule[:], 0), Limit: 1, Also: "raf"},
+			dispatch.LoadWhole, row(nil, rule[:], stored.Append(nil), [][]byte{r(2), {}, nil}),
 		},
 		"no key": {dispatch.Load{Table: dispatch.TableKeys, From: hash[:8], To: hash[:9], Limit: 1, Also: "r"}, dispatch.LoadWhole, nil},
 		"the queue": {

@@ -29,6 +29,9 @@ var refusals = [...]struct {
 	dispatch.RunNotFailed:   {409, 0, "urn:workman:problem:run-not-failed", "only a run that is dead, cancelled, expired or retrying can be tried once more"},
 	dispatch.RunNotFinished: {409, 0, "urn:workman:problem:run-not-finished", "the run is not finished, so it is kept; cancel it first"},
 	dispatch.StaleLease:     {409, 0, "urn:workman:problem:stale-lease", "this lease is over, or never was: what its task came to is somebody else's to say by now; stop working on it, and take another"},
+	dispatch.NoRule:         {404, 0, "urn:workman:problem:no-such-schedule", "there is no schedule of this name; GET /schedules lists those there are"},
+	dispatch.RuleThere:      {412, 0, "urn:workman:problem:schedule-exists", "there is a schedule of this name, and If-None-Match asked for none to be there; leave that out to change it"},
+	dispatch.RuleChanged:    {412, 0, "urn:workman:problem:schedule-changed", "the schedule is not as If-Match says any more, or not there; get it, look at what has changed, and try again with its ETag"},
 	dispatch.TooLarge:       {413, 0, "urn:workman:problem:run-too-large", "the options and terms are more than can be stored of one run; make the options smaller"},
 	dispatch.WorkersLost:    {502, 0, "urn:workman:problem:workers-lost", "every worker that took this task was lost with it, so it was given up; look at what the workers died of before trying again"},
 }

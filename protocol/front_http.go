@@ -16,6 +16,8 @@ func (f *Front) Request(s *Session, r *Request) {
 	switch {
 	case isList(path) || string(path) == "/tasks" && wantsDetail(r.Query):
 		f.page(s, r, "GET, HEAD, OPTIONS")
+	case string(path) == "/schedules":
+		f.page(s, r, "GET, HEAD, OPTIONS")
 	case string(path) == "/backup":
 		f.page(s, r, "POST, OPTIONS")
 	case string(path) == "/healthz":
@@ -48,6 +50,8 @@ func (f *Front) Request(s *Session, r *Request) {
 			f.runs(s, r, second, third)
 		case string(first) == "lease" && (rest == nil || len(second) > 0):
 			f.leases(s, r, second, third)
+		case string(first) == "schedules" && len(second) > 0:
+			f.schedule(s, r, third)
 		case string(first) == "scheduled" && len(second) > 0 && third == nil:
 			f.unscheduleTask(s, r, second)
 		case string(path) == "*" && string(r.Method) == http.MethodOptions:
@@ -72,6 +76,18 @@ func cutSegment(path []byte) (segment, rest []byte) {
 // isList tells the paths of lists for people.
 func isList(path []byte) bool {
 	return string(path) == "/workers" || string(path) == "/runs" || string(path) == "/scheduled"
+}
+
+// schedule has what is below /schedules answered off the event loops. rest is what follows the name.
+func (f *Front) schedule(s *Session, r *Request, rest []byte) {
+	switch string(rest) {
+	case "":
+		f.page(s, r, "GET, HEAD, PUT, DELETE, OPTIONS")
+	case "/pause", "/resume", "/run":
+		f.page(s, r, "POST, OPTIONS")
+	default:
+		f.notFound(s, r)
+	}
 }
 
 // page has a page for people answered off the event loops.
@@ -223,7 +239,7 @@ func (f *Front) allowed(s *Session, r *Request, allow string) bool {
 	return false
 }
 
-var allMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete}
+var allMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
 
 func hasMethod(allow, method string) bool {
 	for len(allow) > 0 {
@@ -243,8 +259,9 @@ func (f *Front) notFound(s *Session, r *Request) {
 	f.refuse(s, r, http.StatusNotFound, "",
 		"there is nothing here; there are GET /tasks, GET /workers, GET /healthz, GET /readyz, POST /task/{name}, POST /schedule/{when}/{name}, "+
 			"GET /scheduled, DELETE /scheduled/{id}, GET /runs, GET and DELETE /runs/{id}, GET /runs/{id}/why, POST /runs/{id}/retry, "+
-			"POST /runs/retry, POST /runs/purge, POST /lease, POST /lease/{nonce}/result, /error, /extend and /progress, DELETE /lease/{nonce}, "+
-			"POST /backup, and the WebSockets /websocket and /worker")
+			"POST /runs/retry, POST /runs/purge, GET /schedules, GET, PUT and DELETE /schedules/{name}, "+
+			"POST /schedules/{name}/pause, /resume and /run, POST /lease, POST /lease/{nonce}/result, /error, /extend and /progress, "+
+			"DELETE /lease/{nonce}, POST /backup, and the WebSockets /websocket and /worker")
 }
 
 func (f *Front) refuse(s *Session, r *Request, status int, kind, detail string) {

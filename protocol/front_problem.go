@@ -12,6 +12,7 @@ const (
 	ProblemBadTerm  = "urn:workman:problem:bad-term" // 422: a term of a run, or another parameter, is unknown or has a bad value
 
 	ProblemTooManyRuns = "urn:workman:problem:too-many-runs" // 413: over MaxBulk, or what is said of all of them is too much
+	ProblemBadSchedule = "urn:workman:problem:bad-schedule"  // 422: the document of a schedule is not as it should be
 
 	ProblemBadMessage = "urn:workman:problem:bad-message" // 400: a WebSocket message is JSON and still makes no sense
 	ProblemTaskFailed = "urn:workman:problem:task-failed" // 502: a call's worker says that it failed

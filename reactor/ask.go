@@ -116,7 +116,7 @@ func (t *Tasks) Drain(ctx context.Context) error {
 func (t *Tasks) Stop(ctx context.Context) error { return t.tellAndWait(ctx, dispatch.Stop) }
 
 // Do has the dispatcher show, cancel, retry or forget runs, MaxAsked at most: kind is ReadRun, CancelRun, RetryRun or
-// ForgetRun. Of each it returns the effect, with Kind, Reason, Body and Found; what was promised is durable then.
+// ForgetRun; or do something with schedules, by their ids: DropRule, PauseRule, ResumeRule or FireRule. Of each it returns the effect, with Kind, Reason, Body and Found; what was promised is durable then.
 func (t *Tasks) Do(ctx context.Context, kind dispatch.Kind, runs []dispatch.ID) ([]dispatch.Effect, error) {
 	if len(runs) == 0 {
 		return nil, nil
@@ -139,6 +139,17 @@ func (t *Tasks) Do(ctx context.Context, kind dispatch.Kind, runs []dispatch.ID) 
 		effects[i] = answers[i].effect
 	}
 	return effects, nil
+}
+
+// SetRule has the dispatcher make or change a schedule that recurs. rule is a dispatch.StoredRule, encoded; count and at are
+// the event's, see dispatch.SetRule. It returns the effect, as Do does.
+func (t *Tasks) SetRule(ctx context.Context, rule []byte, count uint32, at int64) (dispatch.Effect, error) {
+	ev := dispatch.Event{Kind: dispatch.SetRule, Count: count, At: at, Body: dispatch.Span{Len: uint32(len(rule))}}
+	a, err := t.ask(ctx, dispatch.Input{Base: rule, Events: []dispatch.Event{ev}})
+	if err != nil {
+		return dispatch.Effect{}, err
+	}
+	return a[0].effect, nil
 }
 
 // States asks where runs are now, MaxAsked at most: 0 for one that the dispatcher does not have in memory.

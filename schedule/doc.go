@@ -20,7 +20,10 @@
 // Memory is bounded by the limit given to [New]: 24 bytes for each timer held at the busiest moment, and 24 more for
 // each that was already overdue when it was added. It is kept for reuse and not returned.
 //
-// The design is scheme 7 of G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels: Data Structures for the
+// A [Cron] says when something recurs, in the local time of a zone; a [Calendar] reads them from text. The zones are whatever
+// its owner loads.
+//
+// The design of the wheel is scheme 7 of G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels: Data Structures for the
 // Efficient Implementation of a Timer Facility" (SOSP 1987), with two differences: a bitmap a level finds the next
 // occupied slot, so that time leaps from one to the next instead of ticking, and a timer's level follows from the
 // highest bit in which its deadline differs from the present, which keeps timers of one millisecond in order.

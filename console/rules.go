@@ -1,0 +1,262 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"workman/dispatch"
+	"workman/document"
+	"workman/protocol"
+	"workman/schedule"
+)
+
+// shownTimes is how many of the next times of a schedule are shown.
+const shownTimes = 10
+
+const jsonType = "application/json; charset=utf-8"
+
+// rules adds what there is about schedules that recur.
+func (cfg *Config) rules(mux *http.ServeMux) {
+	mux.Handle("GET /schedules", cfg.listRules())
+	mux.Handle("GET /schedules/{name}", named(cfg.showRule))
+	mux.Handle("PUT /schedules/{name}", named(cfg.putRule))
+	mux.Handle("DELETE /schedules/{name}", named(cfg.dropRule))
+	mux.Handle("POST /schedules/{name}/run", named(cfg.runRule))
+	for path, kind := range map[string]dispatch.Kind{"pause": dispatch.PauseRule, "resume": dispatch.ResumeRule} {
+		mux.Handle("POST /schedules/{name}/"+path, named(func(w http.ResponseWriter, r *http.Request, name string) {
+			if e, ok := cfg.doRule(w, r, kind, name); ok {
+				tellRule(w, http.StatusOK, e.Body)
+			}
+		}))
+	}
+}
+
+// named refuses what cannot be the name of a schedule, and parameters where there are none.
+func named(next func(w http.ResponseWriter, r *http.Request, name string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("name")
+		if err := protocol.CheckName([]byte(name)); err != nil {
+			problemOf(w, http.StatusBadRequest, protocol.ProblemBadName, "schedule: "+err.Error())
+			return
+		}
+		if r.URL.RawQuery != "" {
+			problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, fmt.Sprintf("this request has no parameters; it came with %.80q", r.URL.RawQuery))
+			return
+		}
+		next(w, r, name)
+	}
+}
+
+func problemOf(w http.ResponseWriter, status int, kind, detail string) {
+	write(w, status, document.ProblemType, document.AppendProblem(nil, status, kind, detail, nil))
+}
+
+// showRule is GET /schedules/{name}.
+func (cfg *Config) showRule(w http.ResponseWriter, _ *http.Request, name string) {
+	id := dispatch.RuleID([]byte(name))
+	value, ok, err := cfg.Store.Get(dispatch.TableRules, id[:])
+	switch {
+	case err != nil:
+		trouble(w, err)
+	case !ok:
+		refused(w, dispatch.NoRule)
+	default:
+		tellRule(w, http.StatusOK, value)
+	}
+}
+
+// tellRule answers with the document of a schedule, from its value in the store.
+func tellRule(w http.ResponseWriter, status int, value []byte) {
+	r, err := dispatch.DecodeRule(value)
+	if err != nil {
+		trouble(w, fmt.Errorf("this schedule: %w", err))
+		return
+	}
+	body, err := document.AppendRule(nil, &r, nextTimes(&r, shownTimes), true)
+	if err != nil {
+		trouble(w, fmt.Errorf("this schedule: %w", err))
+		return
+	}
+	w.Header().Set("ETag", strconv.Quote(strconv.FormatUint(r.Rev, 10)))
+	write(w, status, jsonType, body)
+}
+
+// nextTimes are the next times of a schedule, so many at most, in its zone.
+func nextTimes(r *dispatch.StoredRule, most int) (all []time.Time) {
+	cron, err := schedule.ParseCron(string(r.Cron))
+	in, err2 := time.LoadLocation(string(r.Zone))
+	if err != nil || err2 != nil { // a zone that is not known any more
+		return nil
+	}
+	for at, ok := r.Next, r.Next > 0; ok && len(all) < most; at, ok = cron.Next(in, r.From, at) {
+		all = append(all, time.UnixMilli(at).In(in))
+	}
+	return all
+}
+
+// dropRule is DELETE /schedules/{name}.
+func (cfg *Config) dropRule(w http.ResponseWriter, r *http.Request, name string) {
+	if _, ok := cfg.doRule(w, r, dispatch.DropRule, name); ok {
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// runRule is POST /schedules/{name}/run.
+func (cfg *Config) runRule(w http.ResponseWriter, r *http.Request, name string) {
+	e, ok := cfg.doRule(w, r, dispatch.FireRule, name)
+	if !ok {
+		return
+	}
+	v, err := dispatch.DecodeView(e.Body)
+	if err != nil {
+		trouble(w, err)
+		return
+	}
+	w.Header().Set("Location", "/runs/"+v.ID.String())
+	write(w, http.StatusAccepted, jsonType, document.AppendShort(nil, &v))
+}
+
+// doRule has the dispatcher do something with a schedule. It reports false if that was refused, and answered.
+func (cfg *Config) doRule(w http.ResponseWriter, r *http.Request, kind dispatch.Kind, name string) (dispatch.Effect, bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	effects, err := cfg.Runs.Do(ctx, kind, []dispatch.ID{dispatch.RuleID([]byte(name))})
+	if err != nil {
+		trouble(w, err)
+		return dispatch.Effect{}, false
+	}
+	return effects[0], !isRefused(w, &effects[0])
+}
+
+func isRefused(w http.ResponseWriter, e *dispatch.Effect) bool {
+	if e.Kind == dispatch.Refused {
+		refused(w, e.Reason)
+	}
+	return e.Kind == dispatch.Refused
+}
+
+// refused answers with why something was refused.
+func refused(w http.ResponseWriter, why dispatch.Reason) {
+	status, kind, text, after := protocol.Refusal(why)
+	if after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(after))
+	}
+	problemOf(w, status, kind, text)
+}
+
+// putRule is PUT /schedules/{name}.
+func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostRule))
+	if err != nil {
+		problemOf(w, http.StatusRequestEntityTooLarge, protocol.ProblemBodyTooLarge,
+			fmt.Sprintf("the document of a schedule may have %d bytes: make its options smaller", mostRule))
+		return
+	}
+	said, err := cfg.readRule(name, text)
+	if err != nil {
+		problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, err.Error())
+		return
+	}
+	count, rev, err := conditions(r.Header)
+	if err != nil {
+		problemOf(w, http.StatusBadRequest, "", err.Error())
+		return
+	}
+	if said.paused {
+		count |= dispatch.RulePausedSaid
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	e, err := cfg.Runs.SetRule(ctx, said.rule.Append(nil), count, rev)
+	switch {
+	case err != nil:
+		trouble(w, err)
+	case isRefused(w, &e):
+	case e.Found:
+		w.Header().Set("Location", r.URL.EscapedPath())
+		tellRule(w, http.StatusCreated, e.Body)
+	default:
+		tellRule(w, http.StatusOK, e.Body)
+	}
+}
+
+// conditions reads under which a schedule is to be set: If-None-Match: *, or If-Match with an ETag of before.
+func conditions(h http.Header) (count uint32, rev int64, err error) {
+	switch none := h.Get("If-None-Match"); none {
+	case "":
+	case "*":
+		count = dispatch.RuleIsNew
+	default:
+		return 0, 0, fmt.Errorf("If-None-Match is %.40q, and may only be * here: no schedule of this name is there yet", none)
+	}
+	if match := h.Get("If-Match"); match != "" {
+		text, err := strconv.Unquote(match)
+		if err == nil {
+			rev, err = strconv.ParseInt(text, 10, 64)
+		}
+		if err != nil || rev <= 0 {
+			return 0, 0, fmt.Errorf("If-Match is %.40q, and must be the ETag of a schedule, like \"1790000000000\"", match)
+		}
+	}
+	return count, rev, nil
+}
+
+// listRules is GET /schedules: in no order that means something, but always in the same.
+func (cfg *Config) listRules() http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f, query, err := readFilter(r.URL.RawQuery, paging)
+		if err == nil && len(f.cursor) > 0 && (f.cursor[0] != dispatch.TableRules || len(f.cursor) != 1+len(dispatch.ID{})) {
+			err = errCursor
+		}
+		if err != nil {
+			problem(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		from := []byte(nil)
+		if len(f.cursor) > 0 {
+			from = append(f.cursor[1:], 0)
+		}
+		body, last, err := cfg.pageOfRules(from, f.limit)
+		if err != nil {
+			trouble(w, err)
+			return
+		}
+		if last != nil {
+			next := link(r.URL.Path, query, hex.EncodeToString(append([]byte{dispatch.TableRules}, last...)))
+			body = document.AppendText(append(body, `,"next":`...), next)
+		}
+		write(w, http.StatusOK, jsonType, append(body, '}'))
+	}
+}
+
+// pageOfRules is a page of them, not closed, and the last key that is on it; nil if it is the last page.
+func (cfg *Config) pageOfRules(from []byte, limit int) (body, last []byte, err error) {
+	body = []byte(`{"schedules":[`)
+	n, failed, more := 0, error(nil), false
+	err = cfg.Store.Scan(dispatch.TableRules, from, nil, func(key, value []byte) bool {
+		if more = n == limit; more {
+			return false
+		}
+		if n++; n > 1 {
+			body = append(body, ',')
+		}
+		var r dispatch.StoredRule
+		if r, failed = dispatch.DecodeRule(value); failed == nil {
+			body, failed = document.AppendRule(body, &r, nextTimes(&r, 1), false)
+		}
+		last = append(last[:0], key...)
+		return failed == nil
+	})
+	if failed != nil {
+		err = fmt.Errorf("a schedule: %w", failed)
+	}
+	if !more {
+		last = nil
+	}
+	return append(body, ']'), last, err
+}
