@@ -103,6 +103,9 @@ func TestTimeout(t *testing.T) {
 		t.Errorf("the attempts: %+v and %+v", one, two)
 	}
 	w.done(one, `"too late"`)
+	if told := w.next(); told.Event != "Late" || told.Nonce != one.Nonce {
+		t.Errorf("and after that %+v", told)
+	}
 	w.done(two, `"in time"`)
 	if d := a.ended(id); d.State != "succeeded" || string(d.Result) != `"in time"` || len(d.Attempts) != 1 {
 		t.Errorf("%+v", d)
@@ -131,6 +134,9 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("at the deadline the worker is told %+v", told)
 	}
 	w.done(k, `"late"`)
+	if told := w.next(); told.Event != "Late" || told.Nonce != k.Nonce {
+		t.Errorf("and after that %+v", told)
+	}
 	w.say(`{"action":"GetTask"}`)
 	a.do(202, "POST", "/runs/"+id+"/retry", "") // a fresh allowance
 	if again := w.next(); again.Run != id || again.Fence <= k.Fence {
@@ -148,10 +154,10 @@ func TestLostWorkers(t *testing.T) {
 	id := a.submit("crash", "1")
 	for i := range 5 {
 		waitFor(t, "the server to notice that a worker is lost", func() bool { d := a.look(id); return d.Lost == i && d.State == "pending" })
-		w := newHand(t, s.addr(), "crash")
-		if k := w.take(); k.Run != id {
-			t.Fatalf("the worker got %+v", k)
-		}
+		w := s.socket(t, "/worker") // of old: it has no session, so it is lost as soon as its connection is
+		w.say(`{"action":"RegisterTask","name":"crash"}`)
+		w.say(`{"action":"GetTask"}`)
+		w.hear()
 		_ = w.conn.Close()
 	}
 	if d := a.ended(id); d.State != "dead" || d.Lost != 5 {

@@ -79,15 +79,16 @@ type worker struct {
 	burst      int    // bytes handed out since its loop last said Unblock,
 	input      uint64 // or since this input, the last in which it said something: what came before is written
 	blocked    bool
-	hello      bool // it understands what workers of old do not
-	inHand     list // its tasks, in the order they were handed out
+	hello      bool   // it understands what workers of old do not
+	special    bool   // it has shares, or a lease
+	seat       uint32 // of its session or lease; 0: it has neither
+	inHand     list   // its tasks, in the order they were handed out
 	leased     int
-	names      []uint32 // registered, in ascending order
-	shares     []share  // of each of them, if it said how many it takes at once of any; otherwise nil
-	seat       uint32   // of its session or lease; 0: it has neither
-	lease      *lease   // it borrows tasks over HTTP
 	class      *class   // nil until it has both a name and a credit
 	prev, next *worker  // in the ring class.ready; nil when not in it
+	names      []uint32 // registered, in ascending order
+	shares     []share  // of each of them, if it said how many it takes at once of any; otherwise nil
+	lease      *lease   // it borrows tasks over HTTP
 }
 
 // joinClass puts a worker into the class of its names, made if it is the first: of those that are not at their limit. It

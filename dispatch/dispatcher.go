@@ -93,8 +93,8 @@ func (d *Dispatcher) Step(now Now, from Conn, ev *Event, base []byte, out *Batch
 	if len(out.Effects) == 0 {
 		d.bytes.settle()
 		d.input++
-		if d.shown = d.shown[:0]; cap(d.shown) > keptData {
-			d.shown = nil
+		if len(d.shown) > 0 {
+			d.forgetShown()
 		}
 	}
 	switch ev.Kind {

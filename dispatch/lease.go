@@ -81,7 +81,7 @@ func (d *Dispatcher) newLease(from Conn, ev *Event) *worker {
 		w = &worker{lease: &lease{}}
 	}
 	*w.lease = lease{from: from, seq: ev.Seq, lasts: min(max(int64(ev.Token.Secret), 1), MaxLease)}
-	if w.hello = true; !d.takeSeat(w) {
+	if w.hello, w.special = true, true; !d.takeSeat(w) {
 		d.spareLease(w)
 		return nil
 	}

@@ -80,7 +80,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 	if w.next != nil {
 		w.class.took(w, n)
 	}
-	if w.shares != nil {
+	if w.special {
 		d.takesShare(w, t.name)
 	}
 	e := out.add(HandOut, w.conn)
@@ -144,17 +144,20 @@ func (d *Dispatcher) setEnds(now Now, slot uint32, p *promise, lasts int64, tick
 // holds finds the task that a worker's nonce names, if this worker holds it, or the lease whose secret it knows. Otherwise it
 // counts that, and the credit, and says so to who understands it.
 func (d *Dispatcher) holds(now Now, from Conn, ev *Event, base []byte, out *Batch) *task {
-	t := d.tasks.find(ev.Token, leased)
-	if t != nil && !ev.ofLease() && t.holder() == from {
+	if t := d.tasks.find(ev.Token, leased); t != nil && !ev.ofLease() && t.holder() == from {
+		return t
+	} else if t != nil && ev.ofLease() && d.borrowed(t, ev.Nonce.Of(base)) {
 		return t
 	}
-	if t != nil && ev.ofLease() && d.borrowed(t, ev.Nonce.Of(base)) {
-		return t
-	}
+	d.doesNotHold(now, from, ev, out)
+	return nil
+}
+
+func (d *Dispatcher) doesNotHold(now Now, from Conn, ev *Event, out *Batch) {
 	d.stats.BadResults++
 	if ev.ofLease() {
 		refuse(out, from, ev.Seq, nil, StaleLease)
-		return nil
+		return
 	}
 	if w := d.peer(from).worker; w != nil && w.hello && ev.Token != (Token{}) {
 		out.add(Late, from).Token = ev.Token
@@ -162,7 +165,6 @@ func (d *Dispatcher) holds(now Now, from Conn, ev *Event, base []byte, out *Batc
 	if ev.Count > 0 && ev.Kind != HandBack {
 		d.credit(now, d.worker(from), ev.Count, out)
 	}
-	return nil
 }
 
 // result takes a worker's answer, if it is to a task that this worker holds, and passes it on.
@@ -247,7 +249,7 @@ func (d *Dispatcher) release(w *worker, t *task) {
 	if w.lease == nil && w.conn.isPseudo() {
 		d.stats.Away--
 	}
-	if w.shares != nil || w.lease != nil {
+	if w.special {
 		d.eases(w, t.name)
 	}
 }

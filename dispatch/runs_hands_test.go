@@ -137,7 +137,7 @@ func (k *kept) observe(was *prior) *flaw {
 func (k *kept) taken(p *end, h *hand, was *prior) *flaw {
 	lapsed := h.ends > 0 && h.ends <= k.now.Mono && (h.until == 0 || h.ends <= h.until)
 	over := h.until > 0 && h.until <= k.now.Mono && !lapsed || p.until > 0 && p.until <= k.now.Mono
-	deadline := int64(0)
+	var deadline int64
 	if h.call != nil {
 		deadline = h.call.until
 	} else if deadline = h.run.r.Deadline; lapsed {

@@ -185,6 +185,13 @@ func (d *Dispatcher) endSessions(now Now, out *Batch) {
 	}
 }
 
+// forgetShown empties what the effects of the batch before showed, and keeps its room unless that is much.
+func (d *Dispatcher) forgetShown() {
+	if d.shown = d.shown[:0]; cap(d.shown) > keptData {
+		d.shown = nil
+	}
+}
+
 // tellOfEnd tells those who said hello that the server is ending, and those who wait for a lease that there is nothing.
 func (d *Dispatcher) tellOfEnd(now Now, out *Batch) {
 	for n := uint32(1); n < d.seats.made; n++ {

@@ -89,6 +89,39 @@ func (s *script) passes(ms int64) []dispatch.Effect {
 	return s.say(0, dispatch.Event{Kind: dispatch.Tick}, "", "", nil)
 }
 
+// workers is the list of them: how many tasks each has, and whether it is a lease or without a connection.
+func (s *script) workers() string {
+	s.say(0, dispatch.Event{Kind: dispatch.ListWorkerInfo, Count: 10}, "", "", nil)
+	all := ""
+	for _, w := range s.out.Survey.Workers {
+		all += fmt.Sprintf("%v %d", w.Names, w.Running)
+		if w.Lease {
+			all += " lease"
+		}
+		if w.Lost {
+			all += " lost"
+		}
+		all += "\n"
+	}
+	return all
+}
+
+func TestSessionsAreListed(t *testing.T) {
+	s := newScript(t)
+	s.works(first, 1)
+	s.call("1")
+	take := dispatch.Event{Kind: dispatch.TakeLease, Count: 1, At: 10_000, Token: dispatch.Token{Secret: 60_000}}
+	s.say(borrower, take, "", "a\n", nil)
+	if got, want := s.workers(), "[a] 1\n[a] 0 lease\n"; got != want {
+		t.Errorf("%q, and should be %q", got, want)
+	}
+	s.call("2")
+	s.say(first, dispatch.Event{Kind: dispatch.Gone}, "", "", nil)
+	if got, want := s.workers(), "[a] 1 lost\n[a] 1 lease lost\n"; got != want {
+		t.Errorf("%q, and should be %q", got, want)
+	}
+}
+
 func TestSessionResumes(t *testing.T) {
 	s := newScript(t)
 	session := s.works(first, 1)

@@ -18,7 +18,7 @@ func (d *Dispatcher) restrict(w *worker, num, most uint32) {
 		if most == 0 {
 			return
 		}
-		w.shares = make([]share, len(w.names))
+		w.shares, w.special = make([]share, len(w.names)), true
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
 			if at, known := slices.BinarySearch(w.names, d.tasks.at(slot).name); known {
 				w.shares[at].has++

@@ -132,18 +132,29 @@ func (s *Server) StopListening() {
 }
 
 // Finish asks every connection to end: over HTTP once what was asked is answered, a WebSocket by a close frame with
-// 1001. With idle only those HTTP connections are asked, and WebSockets go on.
+// 1001. With idle only those HTTP connections are asked that wait, for an answer or between requests: others are about to say
+// something, and WebSockets go on.
 func (s *Server) Finish(idle bool) {
 	for _, l := range s.loops {
 		l.do(func() {
 			for _, c := range l.conns {
-				if c != nil && !c.gone && !(idle && c.session.IsWebSocket()) {
+				if c != nil && !c.gone && (!idle || c.waits()) {
 					l.finish(c)
 				}
 			}
 			l.turn()
 		})
 	}
+}
+
+// waits tells whether it is an HTTP connection that is between requests, or waits for an answer. One that has only just come is
+// not: its first request is on its way.
+func (c *conn) waits() bool {
+	switch c.session.Phase() {
+	case protocol.PhaseIdle, protocol.PhaseWaiting:
+		return c.session.Requests() > 0
+	}
+	return false
 }
 
 func (l *Loop) finish(c *conn) {
