@@ -47,10 +47,12 @@ fuzz:
 allocations:
 	bash .ci/allocations
 
-# Records anew what is hot in a server under load; go build reads it (go.dev/doc/pgo). After larger changes of the path.
+# Records anew what is hot in a server under load, and in what keeps runs; go build reads it (go.dev/doc/pgo). After larger changes of the path.
 pgo:
-	go test -run '^$$' -bench Server -benchtime 1x -cpuprofile default.pgo .
-	rm -f workman.test
+	go test -run '^$$' -bench Server -benchtime 1x -cpuprofile server.prof .
+	go test -run '^$$' -bench 'Runs/(submit|life)' -benchtime 2500000x -cpuprofile runs.prof -outputdir . ./keeper
+	go tool pprof -proto -output default.pgo server.prof runs.prof
+	rm -f server.prof runs.prof workman.test keeper.test
 
 # The examples and other real clients against the real server, none left out.
 examples: examples/javascript/node_modules

@@ -220,8 +220,10 @@ func TestCombinerPost(t *testing.T) {
 			t.Fatalf("%d answers, want %d", n, want)
 		}
 	}
-	if !give(c.Post) || !give(c.Post) || give(c.Post) {
-		t.Fatal("a ring of 2 did not take 2 inputs")
+	for n, fits := range []bool{true, true, false} {
+		if give(c.Post) != fits {
+			t.Fatalf("a ring of 2 took input %d: %v", n+1, !fits)
+		}
 	}
 	answered(0)
 	c.Help(sink)

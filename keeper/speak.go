@@ -140,7 +140,7 @@ func (k *Keeper) speak() {
 	var look <-chan time.Time // while the store works
 	quiet := 0
 	for {
-		said := false
+		var said bool
 		select {
 		case <-k.stop:
 			return

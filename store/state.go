@@ -128,11 +128,11 @@ func (s *state) apply(segment uint64, m *snapshot) error {
 	var names []string
 	for from := 0; from < len(m.sorted); {
 		name := s.fs.PathJoin(s.tables, fmt.Sprintf("%d-%d", segment, len(names)))
-		to, any, err := s.write(name, m, from)
+		to, made, err := s.write(name, m, from)
 		if err != nil {
 			return fmt.Errorf("writing a sorted table: %w", err)
 		}
-		if from = to; any {
+		if from = to; made {
 			names = append(names, name)
 		}
 	}
@@ -191,7 +191,7 @@ func (s *state) create(name string, filtered bool) (*sstable.Writer, error) {
 
 // write makes a sorted table of the entries of one of the store's tables, which begin at from, and says where those of the next
 // do. Of each key the newest counts. If none is left there is no file, and it reports false.
-func (s *state) write(name string, m *snapshot, from int) (to int, any bool, err error) {
+func (s *state) write(name string, m *snapshot, from int) (to int, made bool, err error) {
 	var w *sstable.Writer
 	defer func() {
 		if w != nil {
