@@ -104,7 +104,7 @@ func terminal() io.Writer {
 
 type checkWorkerCommand struct {
 	Timeout time.Duration `default:"10s" help:"How long the worker may take for each step."`
-	Long    bool          `help:"Wait for what takes long, too: 45 s of silence."`
+	Long    bool          `help:"Wait for what takes long, too: 90 s of silence."`
 	JSON    bool          `name:"json" help:"Print the report as JSON."`
 	Command []string      `arg:"" passthrough:"" help:"Starts the worker. WORKMAN_URL, HOST and PORT are in its environment; {url}, {host} and {port} in its arguments are replaced."`
 }

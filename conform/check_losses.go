@@ -25,7 +25,7 @@ var losses = []check{
 		section: comingBack, run: reset},
 	{name: "lost task", needs: []string{"registers anew", "asks again"}, task: "sleep", expected: "a task that it had in hand when the connection was lost comes again, and is done",
 		section: workerLost, run: lostTask},
-	{name: "silence", needs: []string{"registers anew"}, expected: "a connection on which nothing comes, no ping either, is given up: after twice the heartbeat that Hello is told, or 45 s",
+	{name: "silence", needs: []string{"registers anew"}, expected: "a connection on which nothing comes, no ping either, is given up: after twice the heartbeat that Hello is told, or 90 s",
 		section: inGeneral, run: silence},
 }
 
@@ -190,7 +190,7 @@ func lostTask(ctx context.Context, x *exam) finding {
 
 // How long a worker has to notice silence.
 const (
-	silenceTime = 45 * time.Second
+	silenceTime = 90 * time.Second
 	heartbeat   = time.Second
 )
 
