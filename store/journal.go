@@ -29,6 +29,7 @@ type journal struct {
 	names   []string    // of all slots, sorted
 	max     int         // slots there may be
 	async   bool        // data may become durable later
+	syncs   syncs       // then
 	reading progress
 	current atomic.Pointer[segment]
 }
@@ -243,7 +244,7 @@ func (j *journal) open(slot string, number uint64) (*segment, error) {
 	s := &segment{slot: slot, number: number, size: j.size}
 	var err error
 	if j.async {
-		s.later, err = openLater(j.fs, j.path(slot))
+		s.later, err = openLater(j.fs, j.path(slot), &j.syncs)
 		s.file = s.later
 	} else {
 		s.file, err = openSynced(j.fs, j.path(slot))

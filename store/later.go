@@ -13,18 +13,23 @@ var syncEvery = time.Second // a variable for tests
 
 const syncBytes = 8 << 20 // or as soon as so much has been handed over, so that no sync takes long
 
+// syncs are those of a journal whose frames are made durable later: one at a time, whatever the file, and none any more once
+// one has failed. Another might succeed without having written anything.
+type syncs struct {
+	mu     sync.Mutex
+	failed error
+}
+
 // later is a segment's file whose frames are handed to the operating system, and made durable some time afterwards. One
 // goroutine writes, and any may sync.
 type later struct {
 	vfs.File
+	*syncs
 	frames atomic.Uint64 // handed over
 	batch  atomic.Uint64 // number of the last one in them
 	bytes  atomic.Int64  // handed over since the last sync began
 	synced atomic.Uint64 // frames that are durable
-
-	mu     sync.Mutex // one sync at a time, and none of a closed file
-	failed error      // of a sync: there must be no second one, which might succeed without having written anything
-	closed bool
+	closed bool          // under the mutex of the syncs
 }
 
 // sync makes durable what was handed over before it was called, and says up to which batch that is.
@@ -52,7 +57,7 @@ func (l *later) Close() error {
 }
 
 // openLater opens a file that is there.
-func openLater(fs vfs.FS, name string) (*later, error) {
+func openLater(fs vfs.FS, name string, all *syncs) (*later, error) {
 	if _, err := fs.Stat(name); err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func openLater(fs vfs.FS, name string) (*later, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &later{File: f}, nil
+	return &later{File: f, syncs: all}, nil
 }
 
 // syncLater is the syncer, which there is with Config.Async only: it makes durable what has been told.
