@@ -14,11 +14,17 @@ import (
 	"workman/store"
 )
 
+// told is the last batch that a store has told to be safe. When it is over nothing more will be.
+type told struct {
+	atomic.Uint64
+	over chan struct{}
+}
+
 // asynchronous is a store that syncs its journal by itself only once an hour, and how far it has been told.
-func asynchronous(t *testing.T, fs vfs.FS) (*store.Store, *atomic.Uint64) {
+func asynchronous(t *testing.T, fs vfs.FS) (*store.Store, *told) {
 	t.Helper()
 	t.Cleanup(store.SetSyncEvery(time.Hour))
-	var told atomic.Uint64
+	told := told{over: make(chan struct{})}
 	cfg := small(fs)
 	cfg.SegmentBytes = 1 << 20
 	cfg.FrameBytes = 1 // a frame a batch
@@ -26,6 +32,8 @@ func asynchronous(t *testing.T, fs vfs.FS) (*store.Store, *atomic.Uint64) {
 	cfg.Told = func(n uint64, err error) {
 		if err == nil {
 			told.Store(n)
+		} else {
+			close(told.over)
 		}
 	}
 	s := open(t, cfg)
@@ -129,6 +137,7 @@ func TestAsyncSyncFails(t *testing.T) {
 	b.mu.Unlock()
 	store.RequestSync(s)
 	tried := fillUntilRefusedFrom(t, s, 11)
+	<-told.over
 	last := int(told.Load())
 	if n, err := m.verify(s, last, last); err != nil { // reads go on
 		t.Fatalf("at %d: %v", n, err)
