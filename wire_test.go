@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -87,6 +89,24 @@ func (s *service) dial() (io.ReadWriteCloser, error) {
 	return client{c}, err
 }
 
+// leaver is a client whose Close returns once the server knows, so that what is said on other connections comes after that.
+type leaver struct {
+	client
+	s    *service
+	open *int // leavers
+}
+
+func (l leaver) Close() error {
+	err := l.client.Close()
+	*l.open--
+	for end := time.Now().Add(10 * time.Second); l.s.server.Conns() > *l.open; runtime.Gosched() {
+		if time.Now().After(end) {
+			return errors.Join(err, errors.New("the server does not notice that its client has gone"))
+		}
+	}
+	return err
+}
+
 // TestWire replays the transcripts of the wire against the real server on a real socket, with one event loop and with
 // two.
 func TestWire(t *testing.T) {
@@ -101,8 +121,13 @@ func TestWire(t *testing.T) {
 		}
 		for loops, name := range map[int]string{1: "one loop", 2: "two loops"} {
 			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
-				s := serve(t, func(o *options) { o.Loops = loops })
-				transcript.Run(t, s.dial, string(script))
+				s, open := serve(t, func(o *options) { o.Loops = loops }), 0
+				dial := func() (io.ReadWriteCloser, error) {
+					c, err := net.Dial("tcp", s.server.Addrs()[0].String())
+					open++
+					return leaver{client{c}, s, &open}, err
+				}
+				transcript.Run(t, dial, string(script))
 			})
 		}
 	}

@@ -245,12 +245,12 @@ func (h *handler) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 	return gnet.None
 }
 
-// OnClose forgets a connection whose socket is gone.
+// OnClose forgets a connection whose socket is gone. It counts until the service knows.
 func (h *handler) OnClose(gc gnet.Conn, _ error) gnet.Action {
 	if c, _ := gc.Context().(*conn); c != nil {
 		gc.SetContext(nil)
-		h.server.conns.Add(-1)
 		c.loop.close(c)
+		h.server.conns.Add(-1)
 	}
 	return gnet.None
 }
