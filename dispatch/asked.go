@@ -157,7 +157,9 @@ func (d *Dispatcher) view(id ID, slot uint32, w *row) (v View) {
 		v.Name = d.names.all[t.name].text
 		switch t.state {
 		case scheduled:
-			v.Due = p.due
+			if v.State != Pending {
+				v.Due = p.due
+			}
 		case leased:
 			v.Progress, v.Said = d.bytes.bytes(p.progress, int(p.progressN)), p.progressAt
 		}
@@ -187,8 +189,11 @@ func (d *Dispatcher) view(id ID, slot uint32, w *row) (v View) {
 func (d *Dispatcher) stateOf(t *task) RunState {
 	switch t.state {
 	case scheduled:
-		if d.promises.at(t.promise).what == DueRetry {
+		switch {
+		case d.promises.at(t.promise).what == DueRetry:
 			return Retrying
+		case t.with == 0: // held until it is durable
+			return Pending
 		}
 		return Waiting
 	case queued, tailed:
@@ -419,7 +424,7 @@ func (d *Dispatcher) explainPending(y *Why, slot uint32) {
 		return
 	}
 	q := &d.names.all[num].queue
-	if slot == 0 || d.tasks.at(slot).state == tailed {
+	if slot == 0 || d.tasks.at(slot).state != queued {
 		y.Ahead, y.AtLeast = q.len, true
 		return
 	}

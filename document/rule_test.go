@@ -37,7 +37,7 @@ func TestAppendRule(t *testing.T) {
 		`"next":[],"runs":0,"skipped":0,"missed":0}`; err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
 	}
-	r.Terms = []byte{1}
+	r.Terms = []byte{1, 2}
 	if got, err := document.AppendRule([]byte("x"), &r, next, true); err == nil || string(got) != "x" {
 		t.Errorf("with terms that are none: %s", got)
 	}
