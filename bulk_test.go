@@ -193,7 +193,7 @@ func TestBulkKilled(t *testing.T) {
 }
 
 // TestBulkCommits: a request for ten thousand runs is one write to the journal, made durable once. With a key there are more,
-// since it is looked up first which of the runs are known.
+// since it is looked up first which of the runs are known: as many as the answers come in, far fewer than runs.
 func TestBulkCommits(t *testing.T) {
 	const n = 10_000
 	var syncs atomic.Int32
@@ -212,7 +212,7 @@ func TestBulkCommits(t *testing.T) {
 	a.bulk(n, "many", "Idempotency-Key: k")
 	keyed := syncs.Load() - before - plain
 	t.Logf("commits for %d runs: %d, with a key %d", n, plain, keyed)
-	if plain != 1 || keyed < 1 || keyed > n/100 {
+	if plain != 1 || keyed < 1 || keyed > n/20 {
 		t.Errorf("commits for %d runs: %d, with a key %d", n, plain, keyed)
 	}
 	if err := s.end(); err != nil {
