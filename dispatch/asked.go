@@ -155,6 +155,10 @@ func (d *Dispatcher) view(id ID, slot uint32, w *row) (v View) {
 		p := d.promises.at(t.promise)
 		v.State, v.Outcome = d.stateOf(t), nil
 		v.Name = d.names.all[t.name].text
+		if p.attempts > 0 { // the store may not have the last of them yet
+			s := d.status(t, p)
+			v.Status = s.Append(nil)
+		}
 		switch t.state {
 		case scheduled:
 			if v.State != Pending {

@@ -122,9 +122,17 @@ func (d *Dispatcher) moveToQueue(t *task, p *promise, out *Batch) {
 
 // putStatus writes down what became of a run so far; s says where it is.
 func (d *Dispatcher) putStatus(out *Batch, t *task, p *promise, s Status) {
-	s.Attempts, s.Failures, s.Losses, s.Freed = p.attempts, p.failures, int(t.losses), p.freed
-	s.History = d.bytes.bytes(p.history, int(p.historyN))
-	d.put(out, TableStatus, p.id[:], s.Append)
+	now := d.status(t, p)
+	now.Due, now.Place = s.Due, s.Place
+	d.put(out, TableStatus, p.id[:], now.Append)
+}
+
+// status is what a run in memory went through.
+func (d *Dispatcher) status(t *task, p *promise) Status {
+	return Status{
+		Attempts: p.attempts, Failures: p.failures, Losses: int(t.losses), Freed: p.freed,
+		History: d.bytes.bytes(p.history, int(p.historyN)),
+	}
 }
 
 // wants tells whether the next runs behind a gap are to be loaded: there are workers for them, and few are left in memory.
