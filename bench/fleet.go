@@ -52,6 +52,7 @@ func (f *fleet) connect(sc scenario, t *target) error {
 			w.count(l.ledgers[0])
 		}
 		l.add(s, w)
+		l.conns[len(l.conns)-1].single = sc.Single
 	}
 	for i := range sc.Idle {
 		s, err := dial(t.addr, "/websocket")

@@ -117,6 +117,18 @@ func (m mask) appendHeader(dst []byte, opcode byte, n int) []byte {
 	return binary.LittleEndian.AppendUint32(dst, uint32(m))
 }
 
+// ownFrame is the length of the first frame of b, which appendFrame made.
+func ownFrame(b []byte) int {
+	switch n := int(b[1] & 0x7f); n {
+	case 126:
+		return 4 + 4 + int(binary.BigEndian.Uint16(b[2:]))
+	case 127:
+		return 10 + 4 + int(binary.BigEndian.Uint64(b[2:]))
+	default:
+		return 2 + 4 + n
+	}
+}
+
 // control answers a frame that is no text: pings with a pong, pongs not at
 // all. A close, or data that is not text, is an error.
 func (m mask) control(f frame, out []byte) ([]byte, error) {

@@ -63,6 +63,9 @@ func TestAppendFrameMasks(t *testing.T) {
 		head := len(b) - size
 		want := serverFrame(0x81, size)
 		want[1] |= 0x80
+		if n := ownFrame(append(b, b...)); n != len(b) {
+			t.Errorf("a frame of %d in %d bytes is taken for one of %d", size, len(b), n)
+		}
 		if !bytes.Equal(b[:head-4], want[:len(want)-size]) {
 			t.Errorf("a frame of %d begins % x", size, b[:head])
 		}

@@ -44,6 +44,7 @@ type conn struct {
 	left    []byte // received, not yet a whole message
 	pending []byte // to be sent, not yet taken by the kernel
 	sent    int    // of pending, what it has taken since
+	single  bool   // each message is written by itself
 }
 
 // loop drives its connections from one thread: whatever one read brings is
@@ -175,6 +176,13 @@ func (l *loop) serve(i int) error {
 		return fmt.Errorf("%s: a message of more than %d bytes", c.peer, readBuffer)
 	}
 	c.left = append(c.left[:0], data[used:]...)
+	for c.single && len(out) > 0 {
+		n := ownFrame(out)
+		if err := l.write(i, out[:n]); err != nil {
+			return err
+		}
+		out = out[n:]
+	}
 	return l.write(i, out)
 }
 

@@ -19,6 +19,7 @@ type scenario struct {
 	Credits     int     `json:"credits"`          // tasks a worker asks for at a time
 	HTTP        bool    `json:"http"`             // producers speak HTTP instead of WebSocket
 	Worker      string  `json:"worker,omitempty"` // what workers speak: helloWorkers, leaseWorkers; empty: as of old
+	Single      bool    `json:"single,omitempty"` // workers write each message by itself, as WebSocket libraries do
 	SameCore    bool    `json:"same_core"`        // pinned on 2 cores: server and bench share one
 
 	Payload payload `json:"payload"`         // the zero one, or over WebSocket any
@@ -115,6 +116,8 @@ var scenarios = []scenario{
 		Beside: &scenario{Name: "mixed: modest", What: "what these 8 see of it", Producers: 8, Rate: 1600}},
 	{Name: "combined", What: "s2's load with workers that say Hello, and ask for the next task in the message that brings a result",
 		Producers: 8, Outstanding: 64, Workers: 4, Credits: 64, Worker: helloWorkers},
+	{Name: "combined1", What: "64 such workers that take one task at a time, each message in a write of its own, for 8 producers × 16 outstanding",
+		Producers: 8, Outstanding: 16, Workers: 64, Credits: 1, Worker: helloWorkers, Single: true},
 	{Name: "lease", What: "64 workers that take one task at a time by POST /lease, keep-alive, for 8 producers × 16 outstanding",
 		Producers: 8, Outstanding: 16, Workers: 64, Credits: 1, Worker: leaseWorkers},
 	{Name: "lease16", What: "s2's load with 16 workers that take 16 tasks at a time by POST /lease, their results pipelined",
