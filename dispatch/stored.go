@@ -398,18 +398,36 @@ type Ticket struct {
 	Traceparent []byte
 }
 
+// Plain says whether the ticket has no more than attempt and fence.
+func (t *Ticket) Plain() bool {
+	return t.Run == (ID{}) && t.Deadline == 0 && t.Secret == 0 && len(t.Traceparent) == 0
+}
+
+// ticketHead is the length of an encoded ticket that is plain, as that of most calls.
+const ticketHead = 4 + 8
+
 // Append encodes the ticket, for the Nonce of a HandOut.
 func (t *Ticket) Append(dst []byte) []byte {
-	dst = append(dst, t.Run[:]...)
-	dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(t.Attempt)), t.Fence)
-	dst = binary.BigEndian.AppendUint64(binary.AppendVarint(dst, t.Deadline), t.Secret)
-	return append(dst, t.Traceparent...)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(t.Attempt))
+	dst = binary.LittleEndian.AppendUint64(dst, t.Fence)
+	if t.Plain() {
+		return dst
+	}
+	dst = binary.AppendVarint(append(dst, t.Run[:]...), t.Deadline)
+	return append(binary.BigEndian.AppendUint64(dst, t.Secret), t.Traceparent...)
 }
 
 // DecodeTicket decodes it. It returns ErrStored.
 func DecodeTicket(b []byte) (t Ticket, err error) {
-	in := reader{b: b}
-	t.Run, t.Attempt, t.Fence, t.Deadline = in.id(), int(in.uvarint()), in.uvarint(), in.varint()
+	if len(b) < ticketHead {
+		return Ticket{}, ErrStored
+	}
+	t.Attempt, t.Fence = int(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint64(b[4:])
+	if len(b) == ticketHead {
+		return t, nil
+	}
+	in := reader{b: b[ticketHead:]}
+	t.Run, t.Deadline = in.id(), in.varint()
 	secret := in.take(8)
 	if in.bad {
 		return Ticket{}, ErrStored
