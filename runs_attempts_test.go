@@ -28,8 +28,7 @@ func TestAttempts(t *testing.T) {
 		t.Errorf("between two attempts: %+v", d)
 	}
 	two := w.next()
-	// The server counts whole milliseconds.
-	if took := time.Since(began); took < 399*time.Millisecond || two.Attempt != 2 || two.Run != k.Run {
+	if took := time.Since(began); took < 400*time.Millisecond || two.Attempt != 2 || two.Run != k.Run {
 		t.Errorf("after %v, and the worker had asked for 400 ms: %+v", took, two)
 	}
 	w.fail(two, `"error":"again"`)
