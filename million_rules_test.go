@@ -49,6 +49,7 @@ func addRule(b *store.Batch, i int, created, due int64) {
 	}
 	id := dispatch.RuleID(r.Name)
 	b.Put(dispatch.TableRules, id[:], r.Append(nil))
+	b.Put(dispatch.TableNames, r.Name, nil)
 	b.Put(dispatch.TableDue, dispatch.AppendDueKey(nil, due, id, dispatch.DueRule), []byte{0})
 }
 

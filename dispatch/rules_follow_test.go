@@ -64,7 +64,23 @@ func (k *kept) checkRules(was *rulesWere, made []*promised) *flaw {
 	if len(made) > 0 {
 		return flawed("fires", "run %s is of a schedule that there is not", made[0])
 	}
+	if f := k.checkNameRows(); f != nil {
+		return f
+	}
 	return k.checkDueRows()
+}
+
+// checkNameRows wants the names of the schedules that there are to be recorded, and no others.
+func (k *kept) checkNameRows() *flaw {
+	want := []string{}
+	for _, id := range k.ruleIDs() {
+		want = append(want, string(dispatch.TableNames)+string(k.ruleIn(k.disk.latest, id).Name))
+	}
+	slices.Sort(want)
+	if got := keysOf(k.disk.latest, dispatch.TableNames, nil, nil); !slices.Equal(got, want) {
+		return flawed("rules", "there are the names %q, and should be %q", got, want)
+	}
+	return nil
 }
 
 // checkDueRows wants each schedule to be recorded to be due when it says, and nothing else.

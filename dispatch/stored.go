@@ -17,6 +17,7 @@ const (
 	TableFailed   = 'x' // state, name, 0, id → nothing: runs that are dead, cancelled or expired
 	TableCalls    = 'c' // id → nothing: runs whose callback is still to be made
 	TableRules    = 's' // hash of its name → StoredRule: a schedule that recurs
+	TableNames    = 'n' // name → nothing: which of these there are
 	TableMeta     = 'm' // what the server knows of itself: see MetaEpoch and MetaStamp
 )
 
