@@ -205,6 +205,14 @@ func (w hand) fail(k ticket, rest string) {
 	w.say(`{"action":"SendError","nonce":"` + k.Nonce + `",` + rest + `}`)
 }
 
+// told wants the next message to be an event about a task.
+func (w hand) told(event string, k ticket) {
+	w.t.Helper()
+	if m := w.next(); m.Event != event || m.Nonce != k.Nonce {
+		w.t.Errorf("the worker is told %+v, and should be told %s of %s", m, event, k.Nonce)
+	}
+}
+
 // work takes a task and finishes it.
 func (w hand) work(result string) ticket {
 	w.t.Helper()
