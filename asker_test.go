@@ -94,6 +94,7 @@ type doc struct {
 	Priority    int
 	MaxAttempts int `json:"max_attempts"`
 	Lost        int
+	For         string `json:"scheduled_for"`
 	Labels      map[string]string
 	Attempts    []struct {
 		Number       int

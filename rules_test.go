@@ -94,9 +94,16 @@ func TestRulesFire(t *testing.T) {
 			Next string
 		}
 		a.get("/runs?label=schedule:" + way).into(&page)
-		states := map[string]int{}
+		states, times := map[string]int{}, map[string]bool{}
 		for _, run := range page.Runs {
 			states[run.State]++
+			times[run.For] = true
+			if run.Created < run.For || !strings.HasSuffix(run.For, ".000Z") {
+				t.Errorf("%s: made at %s for %s", way, run.Created, run.For)
+			}
+		}
+		if len(times) != len(page.Runs) || r.Last.At.Format("2006-01-02T15:04:05.000Z") != page.Runs[0].For {
+			t.Errorf("%s: %d runs are for %v, and the last for %v", way, len(page.Runs), times, r.Last.At)
 		}
 		want := map[string]int{"allow": r.Runs, "skip": 1, "replace": 1}[way]
 		if states["pending"] != want || way == "replace" && states["cancelled"] != r.Runs-1 || !r.Paused || len(r.Next) > 0 {

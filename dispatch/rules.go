@@ -186,7 +186,7 @@ func (d *Dispatcher) runNow(now Now, a *ask, old *StoredRule, out *Batch) Reason
 		return why
 	}
 	r := *old
-	r.Last, r.LastAt = d.runOf(now, &r, out), now.Wall
+	r.Last, r.LastAt = d.runOf(now, &r, now.Wall, out), now.Wall
 	r.Runs++
 	d.writeRule(now, a.id, old, &r, out)
 	v := View{ID: r.Last, State: Pending, Name: r.Task}
