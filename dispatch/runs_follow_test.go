@@ -222,7 +222,7 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 	if last.Number != status.Attempts || !whole && (len(a.body) <= dispatch.MaxError || len(last.Error) > dispatch.MaxError || !json.Valid(last.Error)) {
 		return flawed("attempts", "the history of %s lacks the error: %v %v", run.id, history, err)
 	}
-	least, most := k.now.Wall, int64(0)
+	least, most := k.now.Wall, after(k.now.Wall, a.at)
 	if a.at < 0 {
 		back := run.r.Backoff
 		for range status.Failures - 1 {
@@ -230,7 +230,7 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 		}
 		most = k.now.Wall + min(back, run.r.BackoffMax)
 	} else {
-		least, most = after(k.now.Wall, a.at), after(k.now.Wall, a.at)
+		least = most
 	}
 	if at < least || at > most {
 		return flawed("back-off", "run %s is to be tried again at %d, which is not between %d and %d", run.id, at, least, most)

@@ -2,10 +2,8 @@ package prove
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -66,6 +64,9 @@ func (c *caller) dropRule(ctx context.Context, r Rule) error {
 	return err
 }
 
+// lingering is for how long is looked for runs of a schedule once it is deleted: others lie between them, more and more.
+const lingering = 5 * time.Second
+
 // account asks for the runs that a schedule has made, and tells the book.
 func (c *caller) account(ctx context.Context, r Rule) error {
 	from, to, ok := c.book.span(r.Number, time.Now())
@@ -74,7 +75,7 @@ func (c *caller) account(ctx context.Context, r Rule) error {
 	}
 	query := url.Values{
 		"label": {"schedule:" + r.name()}, "limit": {"1000"},
-		"after": {from.Add(-time.Second).UTC().Format(time.RFC3339Nano)}, "before": {to.Add(time.Minute).UTC().Format(time.RFC3339Nano)},
+		"after": {from.Add(-time.Second).UTC().Format(time.RFC3339Nano)}, "before": {to.Add(lingering).UTC().Format(time.RFC3339Nano)},
 	}
 	var runs []RuleRun
 	for path := "/runs?" + query.Encode(); path != ""; {
@@ -82,15 +83,12 @@ func (c *caller) account(ctx context.Context, r Rule) error {
 		if !ok {
 			return err
 		}
-		var page struct {
-			Runs []RuleRun
-			Next string
-		}
-		if json.Unmarshal(got.body, &page) != nil || page.Next != "" && !strings.HasPrefix(page.Next, "/runs?") {
+		page, next, ok := readRuns(got.body)
+		if !ok {
 			c.book.Fault(Broken, "GET %s was answered with %s", path, got)
 			return nil
 		}
-		runs, path = append(runs, page.Runs...), page.Next
+		runs, path = append(runs, page...), next
 	}
 	c.book.Account(r.Number, runs)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -68,4 +69,14 @@ type RuleRun struct {
 // readRule reads a document; ok is false if it is none.
 func readRule(text []byte) (d RuleDocument, ok bool) {
 	return d, json.Unmarshal(text, &d) == nil && len(d.Next) > 0 && !d.Created.IsZero()
+}
+
+// readRuns reads a page of runs, and the path of the next; ok is false if it is none.
+func readRuns(text []byte) (runs []RuleRun, next string, ok bool) {
+	var page struct {
+		Runs []RuleRun
+		Next string
+	}
+	ok = json.Unmarshal(text, &page) == nil && (page.Next == "" || strings.HasPrefix(page.Next, "/runs?"))
+	return page.Runs, page.Next, ok
 }
