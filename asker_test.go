@@ -94,6 +94,7 @@ type doc struct {
 	Priority    int
 	MaxAttempts int `json:"max_attempts"`
 	Lost        int
+	For         string `json:"scheduled_for"`
 	Labels      map[string]string
 	Attempts    []struct {
 		Number       int
@@ -203,6 +204,14 @@ func (w hand) done(k ticket, result string) {
 func (w hand) fail(k ticket, rest string) {
 	w.t.Helper()
 	w.say(`{"action":"SendError","nonce":"` + k.Nonce + `",` + rest + `}`)
+}
+
+// told wants the next message to be an event about a task.
+func (w hand) told(event string, k ticket) {
+	w.t.Helper()
+	if m := w.next(); m.Event != event || m.Nonce != k.Nonce {
+		w.t.Errorf("the worker is told %+v, and should be told %s of %s", m, event, k.Nonce)
+	}
 }
 
 // work takes a task and finishes it.

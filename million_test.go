@@ -11,9 +11,10 @@ import (
 	"workman/store"
 )
 
-// fillStore makes a folder with so many runs that wait, of one task, and so many that succeeded, as a server leaves it.
-func fillStore(t *testing.T, dir string, pending, finished int) {
+// fillStore makes a folder as a server leaves it, with so many of what add adds, and says how long that took.
+func fillStore(t *testing.T, dir string, count int, add func(b *store.Batch, i int)) {
 	t.Helper()
+	began := time.Now()
 	cfg := store.DefaultConfig()
 	cfg.Async, cfg.MaxPending = true, 1<<30
 	s, err := store.Open(dir, cfg)
@@ -21,10 +22,9 @@ func fillStore(t *testing.T, dir string, pending, finished int) {
 		t.Fatal(err)
 	}
 	var b store.Batch
-	now := time.Now().Add(-time.Hour)
-	for i := range pending + finished {
-		addRun(&b, uint64(now.UnixMilli())<<12+uint64(i), now.UnixMilli(), i >= pending)
-		if b.Len() > 1<<20 || i+1 == pending+finished {
+	for i := range count {
+		add(&b, i)
+		if b.Len() > 1<<20 || i+1 == count {
 			if _, err := s.Append(&b); err != nil {
 				t.Fatal(err)
 			}
@@ -34,21 +34,39 @@ func fillStore(t *testing.T, dir string, pending, finished int) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("they were written in %v", time.Since(began))
 }
 
-func addRun(b *store.Batch, stamp uint64, created int64, finished bool) {
-	id := dispatch.ID{}
+// addRun adds the run that was asked for at this time with so many before it, with options of its own, and returns its id.
+func addRun(b *store.Batch, r dispatch.StoredRun, before int) (id dispatch.ID, stamp uint64) {
+	stamp = uint64(r.Created)<<12 + uint64(before)
 	binary.BigEndian.PutUint64(id[:], stamp>>12<<16|0x7000|stamp&0xfff)
 	binary.BigEndian.PutUint64(id[8:], stamp|1<<63)
-	r := dispatch.StoredRun{Policy: dispatch.DefaultPolicy(), Created: created, Rank: 4, Name: []byte("work"), Body: bytes.Repeat([]byte("7"), 200)}
+	r.Policy, r.Rank = dispatch.DefaultPolicy(), 4
 	b.Put(dispatch.TableRuns, id[:], r.Append(nil))
+	return id, stamp
+}
+
+func addWork(b *store.Batch, created int64, before int, finished bool) {
+	r := dispatch.StoredRun{Created: created, Name: []byte("work"), Body: bytes.Repeat([]byte("7"), 200)}
+	id, stamp := addRun(b, r, before)
 	if !finished {
-		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, r.Rank, uint64(r.Rank)<<60|stamp), id[:])
+		b.Put(dispatch.TableQueue, dispatch.AppendQueueKey(nil, r.Name, 4, 4<<60|stamp), id[:])
 		return
 	}
-	o := dispatch.Outcome{State: dispatch.Succeeded, Finished: created, Expires: created + r.Keep, Attempts: 1, Result: []byte(`"done"`)}
+	o := dispatch.Outcome{State: dispatch.Succeeded, Finished: created, Expires: created + dispatch.DefaultPolicy().Keep, Attempts: 1, Result: []byte(`"done"`)}
 	b.Put(dispatch.TableOutcomes, id[:], o.Append(nil))
 	b.Put(dispatch.TableExpiry, dispatch.AppendExpiryKey(nil, o.Expires, id), binary.AppendUvarint(nil, 300))
+}
+
+// isFlat wants a server to take little more memory than one whose store is empty, whatever is in its own.
+func (p *program) isFlat(empty *program) {
+	p.t.Helper()
+	with, without := p.status("VmRSS"), empty.status("VmRSS")
+	p.t.Logf("memory: %d MiB, and %d MiB of a server whose store is empty: %.2f times as much", with>>10, without>>10, float64(with)/float64(without))
+	if with > without*2+16<<10 { // 50 bytes of memory for each of a million would be more
+		p.t.Errorf("with all that is stored it takes %d MiB, without %d MiB", with>>10, without>>10)
+	}
 }
 
 // TestMillion: a server with a million stored runs that wait and half a million that are kept is ready within seconds, says
@@ -59,11 +77,10 @@ func TestMillion(t *testing.T) {
 	}
 	const pending, finished = 1_000_000, 500_000
 	dir := t.TempDir() + "/data"
-	began := time.Now()
-	fillStore(t, dir, pending, finished)
-	t.Logf("they were written in %v", time.Since(began))
+	created := time.Now().Add(-time.Hour).UnixMilli()
+	fillStore(t, dir, pending+finished, func(b *store.Batch, i int) { addWork(b, created, i, i >= pending) })
 	empty := launch(t)
-	began = time.Now()
+	began := time.Now()
 	p := launchUnready(t, "", "WORKMAN_DATA="+dir)
 	a := askerOf(t, p.addr)
 	steps, refused := map[string]bool{}, false
@@ -81,7 +98,7 @@ func TestMillion(t *testing.T) {
 		_, how, _ := strings.Cut(got.body, `"detail":"`)
 		steps[how[:strings.Index(how, `"`)]] = true
 		a.do(200, "GET", "/healthz", "")
-		if got, err = a.try("POST", "/task/work?priority=0", "1", "Prefer: respond-async"); err != nil || got.status != 503 && got.status != 202 {
+		if got, err = a.try("POST", "/task/other", "1", "Prefer: respond-async"); err != nil || got.status != 503 && got.status != 202 {
 			t.Fatalf("a run while it starts: %v %d %s", err, got.status, got.body)
 		}
 		refused = refused || got.status == 503
@@ -94,11 +111,7 @@ func TestMillion(t *testing.T) {
 	if line := p.line("workman is ready"); !strings.Contains(line, "rows=1500000") {
 		t.Errorf("it has not read all: %s", line)
 	}
-	with, without := p.status("VmRSS"), empty.status("VmRSS")
-	t.Logf("memory: %d MiB, and %d MiB of a server whose store is empty: %.2f times as much", with>>10, without>>10, float64(with)/float64(without))
-	if with > without*2+16<<10 { // 100 bytes of memory for each would be more
-		t.Errorf("with a million stored runs it takes %d MiB, without %d MiB", with>>10, without>>10)
-	}
+	p.isFlat(empty)
 	w := newHand(t, p.addr, "work")
 	id := a.submit("work", `"new"`)
 	if k := w.work("1"); k.Run == id || k.Attempt != 1 {

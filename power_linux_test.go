@@ -32,7 +32,7 @@ func TestPower(t *testing.T) {
 	if !r.Good() {
 		t.Error("the server did wrong")
 	}
-	if r.Kills != cuts+1 || r.Accepted/cuts < 20 || w.syncs < cuts {
+	if r.Kills != cuts+1 || r.Accepted/cuts < 20 || w.syncs < cuts || !recurred(r) {
 		t.Errorf("too little was tried: %+v", r)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,9 +94,16 @@ func TestRulesFire(t *testing.T) {
 			Next string
 		}
 		a.get("/runs?label=schedule:" + way).into(&page)
-		states := map[string]int{}
+		states, times := map[string]int{}, map[string]bool{}
 		for _, run := range page.Runs {
 			states[run.State]++
+			times[run.For] = true
+			if run.Created < run.For || !strings.HasSuffix(run.For, ".000Z") {
+				t.Errorf("%s: made at %s for %s", way, run.Created, run.For)
+			}
+		}
+		if len(times) != len(page.Runs) || r.Last.At.Format("2006-01-02T15:04:05.000Z") != page.Runs[0].For {
+			t.Errorf("%s: %d runs are for %v, and the last for %v", way, len(page.Runs), times, r.Last.At)
 		}
 		want := map[string]int{"allow": r.Runs, "skip": 1, "replace": 1}[way]
 		if states["pending"] != want || way == "replace" && states["cancelled"] != r.Runs-1 || !r.Paused || len(r.Next) > 0 {
@@ -144,33 +152,44 @@ func TestRulesRefused(t *testing.T) {
 	a.do(400, "PUT", "/schedules/x", `{"cron":"@daily","task":"x"}`, `If-None-Match: "1"`)
 	a.do(405, "POST", "/schedules/x", "")
 	a.do(404, "POST", "/schedules/x/stop", "")
-	a.do(400, "GET", "/schedules?cursor=ff", "")
+	a.do(400, "GET", "/schedules?cursor="+strings.Repeat("x", 129), "")
 }
 
-// TestRulesPages: the list has each schedule once.
+// TestRulesPages: the list has each schedule once, in the order of names, whatever comes and goes between its pages, also
+// where one has ended.
 func TestRulesPages(t *testing.T) {
 	a := askerOf(t, launch(t).addr)
-	for i := range 7 {
-		a.do(201, "PUT", fmt.Sprintf("/schedules/s%d", i), `{"cron":"@daily","task":"x"}`)
+	body := `{"cron":"@daily","task":"x"}`
+	for _, name := range []string{"m", "long " + strings.Repeat("z", 123), "a", "B", "a%20b", "aa", "%C3%A4"} {
+		a.do(201, "PUT", "/schedules/"+name, body)
 	}
-	seen := map[string]bool{}
-	for next := "/schedules?limit=3"; next != ""; {
+	seen := []string{}
+	for next := "/schedules?limit=2"; next != ""; {
 		var page struct {
 			Schedules []rule
 			Next      string
 		}
 		a.get(next).into(&page)
 		for _, r := range page.Schedules {
-			if seen[r.Name] || len(r.Next) != 1 {
-				t.Errorf("%s is there twice, or when it is due next is not: %+v", r.Name, r)
+			if len(r.Next) != 1 {
+				t.Errorf("when it is due next is not there: %+v", r)
 			}
-			seen[r.Name] = true
+			seen = append(seen, r.Name)
 		}
-		if next = page.Next; len(page.Schedules) > 3 {
+		switch len(seen) {
+		case 2: // it ended with "a"
+			a.do(204, "DELETE", "/schedules/a", "")
+			a.do(201, "PUT", "/schedules/A", body) // before that
+			a.do(201, "PUT", "/schedules/aaa", body)
+		case 4:
+			a.do(204, "DELETE", "/schedules/m", "")
+		}
+		if next = page.Next; len(page.Schedules) > 2 {
 			t.Errorf("a page has %d", len(page.Schedules))
 		}
 	}
-	if len(seen) != 7 {
-		t.Errorf("the pages have %v", seen)
+	want := []string{"B", "a", "a b", "aa", "aaa", "long " + strings.Repeat("z", 123), "ä"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("the pages have %q, want %q", seen, want)
 	}
 }

@@ -99,9 +99,7 @@ func TestResumeTooLate(t *testing.T) {
 		t.Errorf("back after that: %+v", got)
 	}
 	back.done(k, `"late"`)
-	if told := back.next(); told.Event != "Late" || told.Nonce != k.Nonce {
-		t.Errorf("what it says of it: %+v", told)
-	}
+	back.told("Late", k)
 	two.done(again, `"in time"`)
 	if d := a.ended(run); string(d.Result) != `"in time"` || d.Lost != 1 {
 		t.Errorf("the run: %+v", d)
@@ -193,28 +191,6 @@ func TestWorkerKilled(t *testing.T) {
 	heir.say(`{"action":"SendResult","nonce":"` + nonce.FindStringSubmatch(task)[1] + `","result":2}`)
 	if got := <-answer; got != "2" {
 		t.Errorf("the caller got %s", got)
-	}
-}
-
-// TestWorkerHangs: a worker that does nothing is told to stop when its attempt's time is up, and the next attempt is
-// another's.
-func TestWorkerHangs(t *testing.T) {
-	s := serve(t, nil)
-	a, hung := askerOf(t, s.addr()), newHand(t, s.addr(), "work")
-	run := a.submit("work?timeout=300ms&backoff=0", "1")
-	k := hung.take()
-	other := newHand(t, s.addr(), "work")
-	next := other.take()
-	if told := hung.next(); told.Event != "Cancel" || told.Nonce != k.Nonce || next.Attempt != 2 || next.Run != run {
-		t.Errorf("the one that hangs is told %+v, and the other has %+v", told, next)
-	}
-	hung.done(k, "1")
-	if told := hung.next(); told.Event != "Late" || told.Nonce != k.Nonce {
-		t.Errorf("and then %+v", told)
-	}
-	other.done(next, "2")
-	if d := a.ended(run); string(d.Result) != "2" || len(d.Attempts) != 1 {
-		t.Errorf("the run: %+v", d)
 	}
 }
 

@@ -143,6 +143,26 @@ func (m mask) control(f frame, out []byte) ([]byte, error) {
 	return out, fmt.Errorf("a frame with opcode %#x: the wire has text only", f.opcode)
 }
 
+// texts has all whole texts in data taken, each with what to append its answer
+// to, and answers the frames between them. It returns how much of data that was.
+func (m mask) texts(data, out []byte, take func(text, out []byte) ([]byte, error)) (used int, _ []byte, err error) {
+	for {
+		f, size, err := nextFrame(data[used:])
+		if size == 0 || err != nil {
+			return used, out, err
+		}
+		used += size
+		if f.opcode == opText {
+			out, err = take(f.payload, out)
+		} else {
+			out, err = m.control(f, out)
+		}
+		if err != nil {
+			return used, out, err
+		}
+	}
+}
+
 // closeError says why the server closed (RFC 6455 5.5.1).
 func closeError(payload []byte) error {
 	if len(payload) < 2 {

@@ -76,21 +76,13 @@ func (s *bulkSubmitter) submit(out []byte, now int64) []byte {
 
 // receive checks all whole answers in data and sends a message for each.
 func (s *bulkSubmitter) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
-	for {
-		f, size, err := nextFrame(data[used:])
-		if size == 0 || err != nil {
-			return used, out, err
-		}
-		used += size
-		if f.opcode != opText {
-			out, err = s.mask.control(f, out)
-		} else if err = s.acknowledge(f.payload, now); err == nil && s.ledger.issuing {
+	return s.mask.texts(data, out, func(text, out []byte) ([]byte, error) {
+		err := s.acknowledge(text, now)
+		if err == nil && s.ledger.issuing {
 			out = s.submit(out, now)
 		}
-		if err != nil {
-			return used, out, err
-		}
-	}
+		return out, err
+	})
 }
 
 // acknowledge takes one answer.

@@ -79,25 +79,11 @@ func (s *runSubmitter) open(out []byte, _ int64) []byte { return out }
 
 // receive checks all whole acknowledgements in data and submits a run for each.
 func (s *runSubmitter) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
-	for {
-		f, size, err := nextFrame(data[used:])
-		if size == 0 || err != nil {
-			break
-		}
-		used += size
-		if f.opcode == opText {
-			err = s.acknowledge(f.payload, now)
-		} else {
-			out, err = s.mask.control(f, out)
-		}
-		if err != nil {
-			return used, out, err
-		}
-	}
-	if s.ledger.issuing {
+	used, out, err = s.mask.texts(data, out, func(text, out []byte) ([]byte, error) { return out, s.acknowledge(text, now) })
+	if err == nil && s.ledger.issuing {
 		out = s.submit(out, now)
 	}
-	return used, out, nil
+	return used, out, err
 }
 
 // acknowledge takes one acknowledgement.
@@ -166,21 +152,7 @@ func (w *runFinisher) open(out []byte, now int64) []byte { return w.worker.open(
 
 // receive finishes all whole runs in data.
 func (w *runFinisher) receive(data, out []byte, now int64) (used int, _ []byte, err error) {
-	for {
-		f, size, err := nextFrame(data[used:])
-		if size == 0 || err != nil {
-			return used, out, err
-		}
-		used += size
-		if f.opcode == opText {
-			out, err = w.finish(f.payload, out, now)
-		} else {
-			out, err = w.worker.mask.control(f, out)
-		}
-		if err != nil {
-			return used, out, err
-		}
-	}
+	return w.worker.mask.texts(data, out, func(text, out []byte) ([]byte, error) { return w.finish(text, out, now) })
 }
 
 // finish sends the result of one run and asks for another. The wire has no

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"workman/dispatch"
+	"workman/protocol"
 )
 
 // filter is which runs a request is about. Its zero value is all of them.
@@ -36,6 +37,7 @@ var (
 		"after": (*filter).setAfter, "before": (*filter).setBefore, "cursor": (*filter).setCursor,
 	}
 	paging = map[string]parameter{"cursor": (*filter).setCursor, "limit": (*filter).setLimit}
+	byName = map[string]parameter{"cursor": (*filter).setLastName, "limit": (*filter).setLimit}
 )
 
 // readFilter reads a query, whose parameters must be among those known. What is wrong with it is for its sender to read.
@@ -128,9 +130,21 @@ func moment(name, text string) (int64, error) {
 
 func (f *filter) setCursor(text string) (err error) {
 	if f.cursor, err = hex.DecodeString(text); err != nil || len(f.cursor) < 2 || len(f.cursor) > 1+mostOrder {
-		return fmt.Errorf("cursor is %.80q, and must be one that came with a page before, in next", text)
+		return badCursor(text)
 	}
 	return nil
+}
+
+// setLastName reads the cursor of a list that is in the order of names: the last one of the page before.
+func (f *filter) setLastName(text string) error {
+	if f.cursor = []byte(text); protocol.CheckName(f.cursor) != nil {
+		return badCursor(text)
+	}
+	return nil
+}
+
+func badCursor(text string) error {
+	return fmt.Errorf("cursor is %.80q, and must be one that came with a page before, in next", text)
 }
 
 func (f *filter) setLimit(text string) error {

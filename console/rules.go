@@ -1,8 +1,8 @@
 package console
 
 import (
+	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -206,57 +206,64 @@ func conditions(h http.Header) (count uint32, rev int64, err error) {
 	return count, rev, nil
 }
 
-// listRules is GET /schedules: in no order that means something, but always in the same.
+// listRules is GET /schedules: in the order of their names, byte by byte.
 func (cfg *Config) listRules() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		f, query, err := readFilter(r.URL.RawQuery, paging)
-		if err == nil && len(f.cursor) > 0 && (f.cursor[0] != dispatch.TableRules || len(f.cursor) != 1+len(dispatch.ID{})) {
-			err = errCursor
-		}
+		f, query, err := readFilter(r.URL.RawQuery, byName)
 		if err != nil {
 			problem(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		from := []byte(nil)
-		if len(f.cursor) > 0 {
-			from = append(f.cursor[1:], 0)
-		}
-		body, last, err := cfg.pageOfRules(from, f.limit)
+		body, last, err := cfg.pageOfRules(f.cursor, f.limit)
 		if err != nil {
 			trouble(w, err)
 			return
 		}
-		if last != nil {
-			next := link(r.URL.Path, query, hex.EncodeToString(append([]byte{dispatch.TableRules}, last...)))
-			body = document.AppendText(append(body, `,"next":`...), next)
+		if last != "" {
+			body = document.AppendText(append(body, `,"next":`...), link(r.URL.Path, query, last))
 		}
 		write(w, http.StatusOK, jsonType, append(body, '}'))
 	}
 }
 
-// pageOfRules is a page of them, not closed, and the last key that is on it; nil if it is the last page.
-func (cfg *Config) pageOfRules(from []byte, limit int) (body, last []byte, err error) {
+// pageOfRules is a page of them, not closed, of names after one, and the last name that it came to; empty if it is the last page.
+func (cfg *Config) pageOfRules(after []byte, limit int) (body []byte, last string, err error) {
 	body = []byte(`{"schedules":[`)
-	n, failed, more := 0, error(nil), false
-	err = cfg.Store.Scan(dispatch.TableRules, from, nil, func(key, value []byte) bool {
-		if more = n == limit; more {
+	if after != nil {
+		after = append(after, 0) // no name has that
+	}
+	failed, more := error(nil), false
+	err = cfg.Store.Scan(dispatch.TableNames, after, nil, func(name, _ []byte) bool {
+		if more = limit == 0; more {
 			return false
 		}
-		if n++; n > 1 {
-			body = append(body, ',')
-		}
-		var r dispatch.StoredRule
-		if r, failed = dispatch.DecodeRule(value); failed == nil {
-			body, failed = document.AppendRule(body, &r, nextTimes(&r, 1), false)
-		}
-		last = append(last[:0], key...)
+		limit--
+		body, failed = cfg.appendListed(body, name)
+		last = string(name)
 		return failed == nil
 	})
 	if failed != nil {
 		err = fmt.Errorf("a schedule: %w", failed)
 	}
 	if !more {
-		last = nil
+		last = ""
 	}
-	return append(body, ']'), last, err
+	return append(bytes.TrimSuffix(body, []byte(",")), ']'), last, err
+}
+
+// appendListed appends a schedule as lists show it, and a comma, unless it has just been deleted.
+func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
+	id := dispatch.RuleID(name)
+	value, ok, err := cfg.Store.Get(dispatch.TableRules, id[:])
+	if err != nil || !ok {
+		return dst, err
+	}
+	r, err := dispatch.DecodeRule(value)
+	if err != nil {
+		return dst, err
+	}
+	if dst, err = document.AppendRule(dst, &r, nextTimes(&r, 1), false); err != nil {
+		return dst, err
+	}
+	return append(dst, ','), nil
 }

@@ -163,7 +163,7 @@ func (d *Dispatcher) rejoin(now Now, slot uint32, t *task, out *Batch) {
 // limits are when the run may expire, as limits has it.
 func (p *promise) limits() (at [2]int64) {
 	if p.policy.TTL > 0 {
-		at[0] = p.created + p.policy.TTL
+		at[0] = later(p.created, p.policy.TTL)
 	}
 	at[1] = p.deadline
 	return at

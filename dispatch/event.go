@@ -27,6 +27,15 @@ func (c Conn) Generation() uint32 { return uint32(c) }
 // is Unix time and may be set by people at any moment.
 type Now struct{ Mono, Wall int64 }
 
+// later is when so many milliseconds are over since a clock read this, and no sooner: of the one it reads a part is over
+// already. None are over at once.
+func later(now, span int64) int64 {
+	if span > 0 {
+		span++
+	}
+	return now + span
+}
+
 // Span is a part of a batch's bytes. It holds no pointer, so a queue of events is nothing to the garbage collector.
 type Span struct{ Off, Len uint32 }
 

@@ -122,10 +122,11 @@ func (d *Dispatcher) attemptFailed(now Now, slot uint32, t *task, problem []byte
 	case after == Never || p.failures >= p.policy.Attempts:
 		d.endFree(now, slot, t, Dead, out)
 	default:
+		at := later(now.Wall, after)
 		if after < 0 {
-			after = d.backOff(p)
+			at = now.Wall + d.backOff(p)
 		}
-		d.retryAt(now, slot, t, now.Wall+after, out)
+		d.retryAt(now, slot, t, at, out)
 	}
 }
 

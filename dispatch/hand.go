@@ -65,7 +65,7 @@ func (d *Dispatcher) extend(now Now, slot uint32, t *task, more int64) {
 	if p == nil || !p.lapses {
 		return
 	}
-	end := now.Mono + min(max(more, 0), MaxLease)
+	end := later(now.Mono, min(max(more, 0), MaxLease))
 	if p.timeout != 0 {
 		p.timeout = max(p.timeout, end)
 	}

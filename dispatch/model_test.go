@@ -153,7 +153,7 @@ func (m *model) lease(r *run, to dispatch.Conn, token dispatch.Token) {
 	p := m.peers[to]
 	r.worker, r.turn, r.until = to, int(m.count.HandedOut), 0
 	if p.lease != nil {
-		r.until = m.now.Mono + p.lease.lasts
+		r.until = after(m.now.Mono, p.lease.lasts)
 	}
 	p.credits--
 	p.burst += len(r.body) + 64

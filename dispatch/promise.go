@@ -104,8 +104,8 @@ func (d *Dispatcher) staffed(name []byte) bool {
 // limitedCall takes a call that has a priority, a deadline or a time to live.
 func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out *Batch) {
 	end := s.Deadline
-	if s.TTL >= 0 && (end == 0 || now.Wall+s.TTL < end) {
-		end = now.Wall + s.TTL
+	if at := later(now.Wall, s.TTL); s.TTL >= 0 && (end == 0 || at < end) {
+		end = at
 	}
 	if end != 0 && end <= now.Wall {
 		d.turnDown(s, TooLate, out)
@@ -222,7 +222,7 @@ func (d *Dispatcher) recordRun(k *stored, r *StoredRun, s *submit, out *Batch) {
 // limits are when a run's time to live and its deadline come; 0 is never.
 func limits(r *StoredRun) (at [2]int64) {
 	if r.TTL > 0 {
-		at[0] = max(r.Created, r.Due) + r.TTL
+		at[0] = later(max(r.Created, r.Due), r.TTL)
 	}
 	at[1] = r.Deadline
 	return at

@@ -1,7 +1,7 @@
 package dispatch
 
-// Schedules that recur. One is a row of TableRules, and while it is due at some time a row of TableDue, which is on the
-// timetable when that is soon (due.go). When its time comes, the schedule is loaded, together with its last run; then one
+// Schedules that recur. One is a row of TableRules, has its name in TableNames, from which lists are made, and while it is
+// due at some time a row of TableDue, which is on the timetable when that is soon (due.go). When its time comes, the schedule is loaded, together with its last run; then one
 // batch holds the new runs, how far the schedule is, and when it is due next. So a time has its run once, whatever crashes.
 //
 // Nothing of a schedule is kept in memory but which batch changed it last, until the store can be believed again.
@@ -175,6 +175,7 @@ func (d *Dispatcher) dropRule(a *ask, old *StoredRule, out *Batch) {
 		d.delDue(out, old.Next, a.id, DueRule)
 	}
 	d.del(out, TableRules, a.id[:])
+	d.del(out, TableNames, old.Name)
 	d.ruleIsWritten(a.id, out)
 	d.park(Effect{Kind: RuleGone, To: a.conn, Seq: a.seq}, out)
 }
@@ -185,7 +186,7 @@ func (d *Dispatcher) runNow(now Now, a *ask, old *StoredRule, out *Batch) Reason
 		return why
 	}
 	r := *old
-	r.Last, r.LastAt = d.runOf(now, &r, out), now.Wall
+	r.Last, r.LastAt = d.runOf(now, &r, now.Wall, out), now.Wall
 	r.Runs++
 	d.writeRule(now, a.id, old, &r, out)
 	v := View{ID: r.Last, State: Pending, Name: r.Task}
@@ -204,13 +205,13 @@ func (d *Dispatcher) tellRule(a *ask, r *StoredRule, isNew bool, out *Batch) {
 func (d *Dispatcher) writeRule(now Now, id ID, old, r *StoredRule, out *Batch) {
 	d.put(out, TableRules, id[:], r.Append)
 	d.ruleIsWritten(id, out)
-	if old != nil {
-		if old.Next == r.Next {
-			return
-		}
-		if old.Next > 0 {
-			d.delDue(out, old.Next, id, DueRule)
-		}
+	switch {
+	case old == nil:
+		d.put(out, TableNames, r.Name, nil)
+	case old.Next == r.Next:
+		return
+	case old.Next > 0:
+		d.delDue(out, old.Next, id, DueRule)
 	}
 	if r.Next > 0 {
 		d.putDue(out, r.Next, id, DueRule, 0, nil)

@@ -84,7 +84,7 @@ func (d *Dispatcher) fire(now Now, a *ask, old *StoredRule, w *row, out *Batch) 
 	}
 	r.Skipped += uint64(all - len(times))
 	for _, at := range times {
-		r.Last, r.LastAt = d.runOf(now, &r, out), at
+		r.Last, r.LastAt = d.runOf(now, &r, at, out), at
 		r.Runs++
 	}
 	d.writeRule(now, a.id, old, &r, out)
@@ -146,8 +146,8 @@ func (d *Dispatcher) latest(r *StoredRule, now int64, most int) int64 {
 	return d.nextOf(r, high)
 }
 
-// runOf makes a run of a schedule. No worker gets it before it is durable: after a crash, its time makes another.
-func (d *Dispatcher) runOf(now Now, rule *StoredRule, out *Batch) ID {
+// runOf makes a run of a schedule, for one of its times. No worker gets it before it is durable: after a crash, its time makes another.
+func (d *Dispatcher) runOf(now Now, rule *StoredRule, at int64, out *Batch) ID {
 	terms, err := DecodeTerms(rule.Terms)
 	if err != nil {
 		d.stats.Unread++ // it runs as if nothing was said
@@ -158,7 +158,7 @@ func (d *Dispatcher) runOf(now Now, rule *StoredRule, out *Batch) ID {
 	stamp := d.stamp(now)
 	d.labels = append(append(append(append(d.labels[:0], terms.Labels...), "schedule:"...), rule.Name...), '\n')
 	r := StoredRun{
-		Policy: terms.policy(d.cfg.policy(n.text)), Created: now.Wall, Due: now.Wall, Rank: rank(terms.Priority),
+		Policy: terms.policy(d.cfg.policy(n.text)), Created: now.Wall, Due: at, Rank: rank(terms.Priority),
 		Name: n.text, Callback: terms.Callback, Labels: d.labels, Body: rule.Body,
 	}
 	k := stored{id: newID(stamp, d.random.Uint64()), num: num, place: uint64(r.Rank)<<rankShift | stamp, due: true}

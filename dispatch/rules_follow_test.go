@@ -64,7 +64,23 @@ func (k *kept) checkRules(was *rulesWere, made []*promised) *flaw {
 	if len(made) > 0 {
 		return flawed("fires", "run %s is of a schedule that there is not", made[0])
 	}
+	if f := k.checkNameRows(); f != nil {
+		return f
+	}
 	return k.checkDueRows()
+}
+
+// checkNameRows wants the names of the schedules that there are to be recorded, and no others.
+func (k *kept) checkNameRows() *flaw {
+	want := []string{}
+	for _, id := range k.ruleIDs() {
+		want = append(want, string(dispatch.TableNames)+string(k.ruleIn(k.disk.latest, id).Name))
+	}
+	slices.Sort(want)
+	if got := keysOf(k.disk.latest, dispatch.TableNames, nil, nil); !slices.Equal(got, want) {
+		return flawed("rules", "there are the names %q, and should be %q", got, want)
+	}
+	return nil
 }
 
 // checkDueRows wants each schedule to be recorded to be due when it says, and nothing else.
@@ -128,7 +144,7 @@ func (k *kept) checkRule(id dispatch.ID, old, r *dispatch.StoredRule, running bo
 		}
 	}
 	if old.Next == r.Next && k.wasAsked(id, dispatch.FireRule) {
-		if len(mine) != 1 || r.Last != mine[0].id || r.Runs != old.Runs+1 || r.LastAt != k.now.Wall {
+		if len(mine) != 1 || r.Last != mine[0].id || r.Runs != old.Runs+1 || r.LastAt != k.now.Wall || mine[0].r.ScheduledFor() != r.LastAt {
 			return flawed("fires", "schedule %s was to run at once: %+v", r.Name, mine)
 		}
 		return nil
@@ -188,6 +204,8 @@ func (k *kept) checkFired(old, r *dispatch.StoredRule, running bool, mine []*pro
 		return flawed("fires", "schedule %s has %d runs for %d of %d times: %+v, was %+v", r.Name, len(mine), len(made), len(times), r, old)
 	case len(made) > 0 && (r.Last != mine[len(mine)-1].id || r.LastAt != made[len(made)-1]):
 		return flawed("fires", "schedule %s has another last run than it made", r.Name)
+	case !slices.EqualFunc(mine, made, func(run *promised, at int64) bool { return run.r.ScheduledFor() == at }):
+		return flawed("fires", "schedule %s has runs %+v for the times %v", r.Name, mine, made)
 	case r.Passed < old.Passed || len(times) > 0 && r.Passed != times[len(times)-1] || r.Next > 0 && r.Next <= r.Passed:
 		return flawed("fires", "times of schedule %s may come again: %+v", r.Name, r)
 	case r.Missed < old.Missed || r.Missed > old.Missed && (old.Next >= k.now.Wall-60_000):

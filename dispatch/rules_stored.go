@@ -73,9 +73,12 @@ func RuleLast(value []byte) (id ID, ok bool) {
 	return id, true
 }
 
+// ruleForm is the first byte of a StoredRule's value. 1 had no row in TableNames.
+const ruleForm = 2
+
 // Append encodes the schedule.
 func (r *StoredRule) Append(dst []byte) []byte {
-	dst = append(append(dst, form), r.Last[:]...)
+	dst = append(append(dst, ruleForm), r.Last[:]...)
 	dst = append(dst, byte(flag(r.Paused)), byte(r.Overlap), byte(r.CatchUp))
 	for _, v := range [...]int64{r.Created, r.From, r.Next, r.Passed, r.LastAt} {
 		dst = binary.AppendVarint(dst, v)
@@ -92,7 +95,7 @@ func (r *StoredRule) Append(dst []byte) []byte {
 // DecodeRule decodes a value of TableRules. It returns ErrStored.
 func DecodeRule(b []byte) (r StoredRule, err error) {
 	in := reader{b: b}
-	if in.byte() != form {
+	if in.byte() != ruleForm {
 		return r, ErrStored
 	}
 	r.Last = in.id()

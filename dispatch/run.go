@@ -133,7 +133,7 @@ func (d *Dispatcher) setEnds(now Now, slot uint32, p *promise, lasts int64, tick
 		if e.after <= 0 {
 			continue
 		}
-		*e.at = now.Mono + e.after
+		*e.at = later(now.Mono, e.after)
 		if end := now.Wall + e.after; ticket.Deadline == 0 || end < ticket.Deadline {
 			ticket.Deadline = end
 		}

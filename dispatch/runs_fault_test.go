@@ -115,6 +115,13 @@ func ofRule(deletions bool) func(*wreck, *dispatch.Op, []byte) bool {
 	}
 }
 
+// ofName loses what is recorded of the names of schedules.
+func ofName(deletions bool) func(*wreck, *dispatch.Op, []byte) bool {
+	return func(_ *wreck, op *dispatch.Op, _ []byte) bool {
+		return op.Table == dispatch.TableNames && op.Delete == deletions
+	}
+}
+
 // at changes effects of one kind.
 func at(kind dispatch.EffectKind, change func(*wreck, *dispatch.Effect)) func(*wreck, *dispatch.Effect) fate {
 	return func(s *wreck, e *dispatch.Effect) fate {
@@ -373,6 +380,8 @@ var wrongs = []wrong{
 	}},
 	{name: "a schedule that is not due any more", caught: "rules", often: 3, op: ofRule(false)},
 	{name: "a schedule that is due twice", caught: "rules", often: 3, op: ofRule(true)},
+	{name: "a schedule without its name", caught: "rules", op: ofName(false)},
+	{name: "a name without its schedule", caught: "rules", op: ofName(true)},
 	{name: "a time that comes again", caught: "fires", often: 3, op: func(s *wreck, op *dispatch.Op, _ []byte) bool {
 		return op.Table == dispatch.TableRules && s.kind == dispatch.Loaded
 	}},

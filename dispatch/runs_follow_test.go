@@ -222,7 +222,7 @@ func (k *kept) expect(a *ask, was *prior) *flaw {
 	if last.Number != status.Attempts || !whole && (len(a.body) <= dispatch.MaxError || len(last.Error) > dispatch.MaxError || !json.Valid(last.Error)) {
 		return flawed("attempts", "the history of %s lacks the error: %v %v", run.id, history, err)
 	}
-	least, most := k.now.Wall, k.now.Wall+a.at
+	least, most := k.now.Wall, after(k.now.Wall, a.at)
 	if a.at < 0 {
 		back := run.r.Backoff
 		for range status.Failures - 1 {
@@ -317,7 +317,7 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 	if run != nil && !run.gone {
 		h.run = run
 		if run.r.Timeout > 0 {
-			h.ends = k.now.Mono + run.r.Timeout
+			h.ends = after(k.now.Mono, run.r.Timeout)
 		}
 		if f := k.handRun(p, run, e, &ticket); f != nil {
 			return f
@@ -330,7 +330,7 @@ func (k *kept) handOut(p *end, e *dispatch.Effect) *flaw {
 		h.call, c.holder = c, p
 	}
 	if p.lease != nil {
-		h.until = k.now.Mono + int64(p.lease.ask.token.Secret)
+		h.until = after(k.now.Mono, int64(p.lease.ask.token.Secret))
 		p.secret = ticket.Secret
 	}
 	p.held = append(p.held, h)

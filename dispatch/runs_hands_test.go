@@ -92,7 +92,7 @@ func (k *kept) says(p *end, a *ask, was *prior) {
 		h.said, h.saids = string(a.body), h.saids+1
 		return
 	}
-	end := k.now.Mono + min(a.at, dispatch.MaxLease)
+	end := after(k.now.Mono, min(a.at, dispatch.MaxLease))
 	if h.ends > 0 {
 		h.ends = max(h.ends, end)
 	}

@@ -197,7 +197,7 @@ func (k *kept) finished(run *promised, o *dispatch.Outcome, was *prior) *flaw {
 	mine, keep := was.hand.run == run, run.r.Keep
 	limit := [2]int64{run.r.Deadline, 0}
 	if run.r.TTL > 0 {
-		limit[1] = max(run.r.Created, run.r.Due) + run.r.TTL
+		limit[1] = after(max(run.r.Created, run.r.Due), run.r.TTL)
 	}
 	lapsed := was.lapsed[run]
 	_, lost := was.lost[run]

@@ -155,10 +155,18 @@ func (k *kept) request(p *end, a ask) *flaw {
 
 func endOf(t *dispatch.Terms, now dispatch.Now) int64 {
 	end := t.Deadline
-	if t.TTL >= 0 && (end == 0 || now.Wall+t.TTL < end) {
-		end = now.Wall + t.TTL
+	if t.TTL >= 0 && (end == 0 || after(now.Wall, t.TTL) < end) {
+		end = after(now.Wall, t.TTL)
 	}
 	return end
+}
+
+// after is the first reading of a clock by which so many milliseconds are over for sure: the last one may have been as good as over.
+func after(now, span int64) int64 {
+	if span == 0 {
+		return now
+	}
+	return now + span + 1
 }
 
 func (k *kept) askRun() *flaw {

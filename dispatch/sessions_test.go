@@ -217,6 +217,10 @@ func TestLease(t *testing.T) {
 		t.Errorf("%d are lent, of %d in hands", got.Lent, got.Leased)
 	}
 	s.passes(60_000)
+	if got := s.d.Stats(); got.Lent != 2 { // of the first millisecond a part was over
+		t.Errorf("before the leases are over for sure: %+v", got)
+	}
+	s.passes(1)
 	if got := s.d.Stats(); got.Lent != 0 || got.Queued != 2 || got.Workers != 0 {
 		t.Errorf("after the lease: %+v", got)
 	}

@@ -80,7 +80,7 @@ func (m *model) ofHand(from dispatch.Conn, in *input) {
 	case in.kind == dispatch.HandBack:
 		m.back(in.token)
 	case in.kind == dispatch.Extend && r.until > 0:
-		r.until = max(r.until, m.now.Mono+min(in.at, dispatch.MaxLease))
+		r.until = max(r.until, after(m.now.Mono, min(in.at, dispatch.MaxLease)))
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	TableFailed   = 'x' // state, name, 0, id → nothing: runs that are dead, cancelled or expired
 	TableCalls    = 'c' // id → nothing: runs whose callback is still to be made
 	TableRules    = 's' // hash of its name → StoredRule: a schedule that recurs
+	TableNames    = 'n' // name → nothing: which of these there are
 	TableMeta     = 'm' // what the server knows of itself: see MetaEpoch and MetaStamp
 )
 
@@ -74,13 +75,22 @@ const form = 1
 type StoredRun struct {
 	Policy
 	Created  int64 // wall clock
-	Due      int64 // wall clock: of a schedule, or of a run that is held until it is durable; 0: at once
+	Due      int64 // wall clock: see ScheduledFor; if it has a key, perhaps when it was made: see hold; 0: at once
 	Deadline int64
 	Rank     uint8
 	BodyHash [16]byte // of the options, if there is a key
 
 	Name, Key, Traceparent, Callback, Labels []byte // as in Terms
 	Body                                     []byte // the options as JSON; nil if they were left out
+}
+
+// ScheduledFor is the time that the run is for, if it was scheduled or is of a schedule that recurs, which may be past when it
+// was made; 0 if it is for none.
+func (r *StoredRun) ScheduledFor() int64 {
+	if len(r.Key) > 0 && r.Due <= r.Created {
+		return 0
+	}
+	return r.Due
 }
 
 // Priority is 9 for what comes first.

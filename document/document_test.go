@@ -41,6 +41,10 @@ func TestAppend(t *testing.T) {
 		State: dispatch.Succeeded, Finished: ms(t, "2026-11-25T12:00:09Z"), Failures: 1, Losses: 2, History: failed.Append(nil), Result: []byte(`"sent"`),
 	}
 	status := dispatch.Status{Failures: 1, Due: ms(t, "2026-11-25T12:00:04Z"), History: failed.Append(nil)}
+	timely := run // of a schedule that recurs
+	timely.Key, timely.Due = nil, ms(t, "2026-11-25T12:00:00Z")
+	held := run // with a key, until it was on the disk
+	held.Due = held.Created
 	plain := dispatch.StoredRun{Policy: dispatch.DefaultPolicy(), Created: 1000, Rank: 0, Name: []byte("p")}
 
 	const (
@@ -64,6 +68,15 @@ func TestAppend(t *testing.T) {
 			dispatch.View{State: dispatch.Succeeded, Name: run.Name, Run: run.Append(nil), Outcome: outcome.Append(nil)}, false,
 			head + `"succeeded","priority":5,"created":"2026-11-25T12:00:00.123Z","finished":"2026-11-25T12:00:09.000Z"` + said +
 				`,"lost":2` + attempts + `}`,
+		},
+		"for a time": {
+			dispatch.View{State: dispatch.Pending, Name: run.Name, Run: timely.Append(nil)}, false,
+			head + `"pending","priority":5,"created":"2026-11-25T12:00:00.123Z","scheduled_for":"2026-11-25T12:00:00.000Z"` +
+				strings.Replace(said, `,"key":"say \"once\""`, "", 1) + `,"lost":0}`,
+		},
+		"held until it was on the disk": {
+			dispatch.View{State: dispatch.Pending, Name: run.Name, Run: held.Append(nil)}, false,
+			head + `"pending","priority":5,"created":"2026-11-25T12:00:00.123Z"` + said + `,"lost":0}`,
 		},
 		"retrying": {
 			dispatch.View{State: dispatch.Retrying, Due: status.Due, Name: run.Name, Run: run.Append(nil), Status: status.Append(nil)}, true,

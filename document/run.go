@@ -67,6 +67,7 @@ func appendHead(dst []byte, v *dispatch.View, run *dispatch.StoredRun) []byte {
 	if run != nil {
 		dst = strconv.AppendInt(append(dst, `,"priority":`...), int64(run.Priority()), 10)
 		dst = appendTime(dst, `,"created":`, run.Created)
+		dst = appendTime(dst, `,"scheduled_for":`, run.ScheduledFor())
 	}
 	if v.State == dispatch.Waiting || v.State == dispatch.Retrying {
 		dst = appendTime(dst, `,"due":`, v.Due)

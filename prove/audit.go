@@ -11,7 +11,7 @@ import (
 const auditors = 8
 
 // each calls f for all of them, with a caller, until the context ends. What the server is too busy for is asked again.
-func (s *server) each(ctx context.Context, all []Known, f func(c *caller, k Known) error) error {
+func each[T any](ctx context.Context, s *server, all []T, f func(c *caller, one T) error) error {
 	var next atomic.Int64
 	var auditing sync.WaitGroup
 	for i := range auditors {
@@ -40,7 +40,7 @@ func (s *server) settle(ctx context.Context, patience time.Duration) error {
 		if len(open) == 0 || time.Now().After(late) {
 			return nil
 		}
-		err := s.each(ctx, open, func(c *caller, k Known) error {
+		err := each(ctx, s, open, func(c *caller, k Known) error {
 			_, err := c.read(ctx, k, "")
 			return err
 		})
@@ -51,17 +51,24 @@ func (s *server) settle(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// audit asks for every run that was promised, and for every key, and compares.
+// audit asks for every run that was promised, for every key, and for every schedule that recurs with its runs, and compares.
 func (s *server) audit(ctx context.Context) error {
-	err := s.each(ctx, s.book.All(), func(c *caller, k Known) error {
+	err := each(ctx, s, s.book.All(), func(c *caller, k Known) error {
 		_, err := c.read(ctx, k, "")
 		if err == nil && k.Key != "" {
 			err = c.list(ctx, k)
 		}
 		return err
 	})
-	if err == nil {
-		s.book.Close()
+	if err != nil {
+		return err
 	}
-	return err
+	s.book.Close()
+	return each(ctx, s, s.book.Rules(), func(c *caller, r Rule) error {
+		err := c.readRule(ctx, r)
+		if err == nil {
+			err = c.account(ctx, r)
+		}
+		return err
+	})
 }

@@ -14,6 +14,7 @@ type Book struct {
 	readyAt  time.Time // of this life
 	entries  []*entry  // a request's number is its place
 	known    []int     // those that were acknowledged, in that order
+	rules    []*rule   // schedules that recur; a number is a place
 	hands    int       // hand-outs so far
 	tellings int       // runs told to have finished
 	counts   counts

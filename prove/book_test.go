@@ -100,6 +100,8 @@ var wrongs = []struct {
 	{"the server lists two runs of a key", prove.Doubled, func(d *desk) { d.ack("a"); d.Same(d.All()[0], []string{"a", "b"}) }},
 	{"or another", prove.Doubled, func(d *desk) { d.ack("a"); d.Same(d.All()[0], []string{"b"}) }},
 	{"or none", prove.Wrong, func(d *desk) { d.ack("a"); d.Same(d.All()[0], nil) }},
+	{"a schedule has no run for one of its times", prove.Missed, func(d *desk) { u := newDiary(d, "allow"); u.is(2, 0, 0); u.account() }},
+	{"or two", prove.Refired, func(d *desk) { u := newDiary(d, "allow"); u.account(u.run(1, 0), u.run(1, 0)) }},
 	{"two workers have it at once", prove.Needless, func(d *desk) { d.take(d.worker(), 1); d.take(d.worker(), 2) }},
 	{"one worker gets it twice", prove.Needless, func(d *desk) { s := d.worker(); d.take(s, 1); d.take(s, 2) }},
 	{"a fence is used again", prove.Unfenced, func(d *desk) { d.take(d.worker(), 7); d.restart(); d.take(d.worker(), 7) }},

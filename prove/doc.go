@@ -10,9 +10,10 @@
 //	Run ─ plan       when to kill, from a seed
 //	    ├ server     the process
 //	    ├ producers  HTTP and WebSocket: runs, keys, schedules
+//	    ├ schedulers schedules that recur: set, looked at, deleted
 //	    ├ visitor    reads, repeats keys, cancels
 //	    ├ workers    of the old protocol and of Hello; their sockets are cut
-//	    ├ audit      asks for every run at the end
+//	    ├ audit      asks for every run and schedule at the end
 //	    └ Book       judges all that comes in
 //
 // # Lives

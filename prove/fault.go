@@ -10,6 +10,8 @@ const (
 	Lost     Kind = "lost"     // acknowledged, and unknown now, or never finished as it should
 	Undone   Kind = "undone"   // told to be finished, and reads otherwise later, or is worked again
 	Doubled  Kind = "doubled"  // one key, or one request, and two runs
+	Missed   Kind = "missed"   // a time of a schedule that recurs, and no run
+	Refired  Kind = "refired"  // such a time, and two runs
 	Needless Kind = "needless" // handed out again though its worker was there and had not failed
 	Unfenced Kind = "unfenced" // a later hand-out without a higher fence
 	Early    Kind = "early"    // a schedule that ran before its time
@@ -18,7 +20,7 @@ const (
 )
 
 // Kinds are all of them, the gravest first.
-var Kinds = []Kind{Lost, Undone, Doubled, Needless, Unfenced, Early, Wrong, Broken}
+var Kinds = []Kind{Lost, Undone, Doubled, Missed, Refired, Needless, Unfenced, Early, Wrong, Broken}
 
 // maxExamples is how many faults of a kind are described.
 const maxExamples = 5

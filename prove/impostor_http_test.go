@@ -17,6 +17,8 @@ func (i *impostor) routes() http.Handler {
 	m.HandleFunc("GET /runs/{id}", i.get)
 	m.HandleFunc("DELETE /runs/{id}", i.cancel)
 	m.HandleFunc("GET /runs", i.list)
+	m.HandleFunc("PUT /schedules/{name}", i.setRule)
+	m.HandleFunc("/schedules/{name}", i.aboutRule)
 	m.HandleFunc("/websocket", i.producer)
 	m.HandleFunc("/worker", i.worker)
 	return m
@@ -24,7 +26,13 @@ func (i *impostor) routes() http.Handler {
 
 // document is what GET says of a run.
 func (r run) document() map[string]any {
-	d := map[string]any{"id": r.ID, "task": r.Task, "state": r.State}
+	d := map[string]any{"id": r.ID, "task": r.Task, "state": r.State, "created": r.Made}
+	if !r.Due.IsZero() {
+		d["scheduled_for"] = r.Due
+	}
+	if !r.Finished.IsZero() {
+		d["finished"] = r.Finished
+	}
 	if r.Key != "" {
 		d["key"] = r.Key
 	}
@@ -46,7 +54,7 @@ func refusal(kind string, status int, run string) map[string]any {
 
 func (i *impostor) task(w http.ResponseWriter, q *http.Request) {
 	i.mu.Lock()
-	wrong := i.wrong("broken")
+	wrong := i.wrong("broken", 100)
 	i.mu.Unlock()
 	if wrong {
 		reply(w, 500, refusal("oops", 500, ""))
@@ -133,6 +141,13 @@ func (i *impostor) list(w http.ResponseWriter, q *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	runs := []map[string]any{}
+	if of, ok := strings.CutPrefix(q.FormValue("label"), "schedule:"); ok {
+		for _, r := range i.runs {
+			if r.Of == of {
+				runs = append(runs, r.document())
+			}
+		}
+	}
 	if r := i.keys[q.FormValue("key")]; r != nil && r.Task == q.FormValue("task") {
 		runs = append(runs, r.document())
 	}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	}
 	data, host, port, flaw := flag.String("data", "", ""), flag.String("host", "", ""), flag.String("port", "", ""), flag.String("flaw", "", "")
 	flag.Parse()
-	i := &impostor{flaw: *flaw, runs: map[string]*run{}, keys: map[string]*run{}, changed: make(chan struct{})}
+	i := &impostor{flaw: *flaw, runs: map[string]*run{}, keys: map[string]*run{}, rules: map[string]*rule{}, changed: make(chan struct{})}
 	if err := i.recover(*data); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -38,13 +38,20 @@ func TestMain(m *testing.M) {
 // run is what it knows of one.
 type run struct {
 	ID, Task, Key, State string
+	Of                   string // a schedule that recurs
 	Options, Result      json.RawMessage
-	Due                  time.Time
+	Made, Due, Finished  time.Time
 	CancelAsked          bool
 	holder               *laborer
 }
 
-// impostor is the server. A line of its journal is a run as it was when something had happened to it.
+// entry is a line of its journal: a run as it was when something had happened to it, a schedule that recurs, or both.
+type entry struct {
+	run
+	Rule *rule
+}
+
+// impostor is the server.
 type impostor struct {
 	flaw    string
 	mu      sync.Mutex
@@ -53,6 +60,7 @@ type impostor struct {
 	hands   uint64
 	runs    map[string]*run
 	keys    map[string]*run
+	rules   map[string]*rule
 	queue   []*run
 	idle    []*laborer    // one entry a credit
 	changed chan struct{} // closed, and made anew, when a run changes
@@ -60,12 +68,12 @@ type impostor struct {
 }
 
 // wrong reports whether to do wrong now, if this is the flaw: one time of many.
-func (i *impostor) wrong(flaw string) bool {
+func (i *impostor) wrong(flaw string, many int) bool {
 	if i.flaw != flaw {
 		return false
 	}
 	i.flawed++
-	return i.flawed%100 == 50
+	return i.flawed%many == many/2
 }
 
 // recover reads the journal.
@@ -80,28 +88,31 @@ func (i *impostor) recover(dir string) error {
 	i.journal = journal
 	var order []string
 	for lines := bufio.NewScanner(journal); lines.Scan(); {
-		var r run
-		if json.Unmarshal(lines.Bytes(), &r) != nil {
+		var e entry
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
 			continue // the last line may be torn
 		}
-		if r.ID == "" {
-			i.epoch++
-			continue
+		if e.Rule != nil {
+			i.rules[e.Rule.Name] = e.Rule
 		}
-		order = append(order, r.ID)
-		i.runs[r.ID] = &r
+		if e.ID != "" {
+			order = append(order, e.ID)
+			i.runs[e.ID] = &e.run
+		} else if e.Rule == nil {
+			i.epoch++
+		}
 	}
 
-	i.write(&run{})
+	i.write(&run{}, nil)
 	slices.Sort(order)
 	i.flawed = 7 * int(i.epoch) // not the same ones at each start
 	for _, id := range slices.Compact(order) {
 		r := i.runs[id]
-		if i.wrong("lose") {
+		if i.wrong("lose", 100) {
 			delete(i.runs, id)
 			continue
 		}
-		if i.wrong("undo") {
+		if i.wrong("undo", 100) {
 			r.State = "pending"
 		}
 		if r.Key != "" && i.flaw != "double" {
@@ -114,12 +125,13 @@ func (i *impostor) recover(dir string) error {
 			i.await(r)
 		}
 	}
+	i.recoverRules()
 	return nil
 }
 
-// write appends a run to the journal.
-func (i *impostor) write(r *run) {
-	line, err := json.Marshal(r)
+// write appends a run to the journal, and the schedule that has made it.
+func (i *impostor) write(r *run, u *rule) {
+	line, err := json.Marshal(entry{*r, u})
 	if err == nil {
 		_, err = i.journal.Write(append(line, '\n'))
 	}
@@ -132,9 +144,18 @@ func (i *impostor) write(r *run) {
 // set changes a run's state, durably.
 func (i *impostor) set(r *run, state string) {
 	r.State = state
-	i.write(r)
+	if r.finished() {
+		r.Finished = time.Now().Truncate(time.Millisecond)
+	}
+	i.write(r, nil)
 	close(i.changed)
 	i.changed = make(chan struct{})
+}
+
+func newRun(task, key string, options json.RawMessage) *run {
+	return &run{
+		ID: uuid.Must(uuid.NewV7()).String(), Task: task, Key: key, State: "pending", Options: options, Made: time.Now().Truncate(time.Millisecond),
+	}
 }
 
 // submit makes a run, or finds that of the key.
@@ -144,7 +165,8 @@ func (i *impostor) submit(task, key string, options json.RawMessage, due time.Ti
 	if r := i.keys[key]; key != "" && r != nil {
 		return r
 	}
-	r := &run{ID: uuid.Must(uuid.NewV7()).String(), Task: task, Key: key, State: "pending", Options: options, Due: due}
+	r := newRun(task, key, options)
+	r.Due = due
 	i.runs[r.ID] = r
 	if key != "" {
 		i.keys[key] = r
@@ -191,7 +213,7 @@ func (i *impostor) match() {
 		}
 		r.State = "running" // a crash makes it pending again
 		w.give(r)
-		if i.wrong("needless") {
+		if i.wrong("needless", 100) {
 			r.State = "pending"
 			i.queue = append(i.queue, r)
 		}

@@ -132,7 +132,7 @@ func (l *laborer) hear(m request) {
 	case r == nil || r.finished():
 	case m.Action == "SendResult":
 		r.Result = m.Result
-		if i.wrong("wrong") {
+		if i.wrong("wrong", 100) {
 			r.Result = json.RawMessage(`{"order":0,"hand":0}`)
 		}
 		i.set(r, "succeeded")

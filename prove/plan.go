@@ -20,6 +20,7 @@ const (
 	partWorker   uint64 = 300
 	partCuts     uint64 = 400
 	partAudit    uint64 = 500
+	partRules    uint64 = 600
 )
 
 func newRand(seed, part uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, part)) }

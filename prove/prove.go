@@ -13,6 +13,7 @@ const (
 	httpProducers = 4
 	askers        = 4
 	visitors      = 2
+	schedulers    = 2
 	workers       = 6
 )
 
@@ -132,6 +133,10 @@ func (s *server) producers(ctx, load context.Context, c Config) *sync.WaitGroup 
 	for i := range visitors {
 		v := &visitor{caller: newCaller(s), rand: newRand(c.Seed, partVisitor+uint64(i)), pace: paced(4 * visitors)}
 		all.Go(func() { v.run(ctx, load) })
+	}
+	for i := range uint64(schedulers) {
+		p := &scheduler{caller: newCaller(s), rand: newRand(c.Seed, partRules+i), pace: pace{interval: ruleEvery, next: time.Now()}}
+		all.Go(func() { p.run(ctx, load) })
 	}
 	return &all
 }

@@ -43,6 +43,7 @@ func TestHonest(t *testing.T) {
 		t.Error("an honest server is blamed")
 	}
 	if r.Kills != kills+1 || r.Cuts == 0 || r.Keyed == 0 || r.Repeated == 0 || r.Scheduled == 0 || r.Cancelled < 10 || r.Twice == 0 ||
+		r.Rules < 10 || r.Dropped == 0 || r.Fired < 20 || r.Skipped == 0 ||
 		r.Unanswered == 0 || r.Accepted < 100*kills || r.Succeeded+r.Cancelled != r.Accepted || r.Reads < 2*r.Accepted || r.Recovery.Count == 0 || r.Ack.P50 == 0 {
 		t.Errorf("something was not tried: %+v", r)
 	}
@@ -51,7 +52,8 @@ func TestHonest(t *testing.T) {
 // TestFlaws: each flaw of a server is found, and given its name.
 func TestFlaws(t *testing.T) {
 	for flaw, kind := range map[string]prove.Kind{"lose": prove.Lost, "undo": prove.Undone, "double": prove.Doubled,
-		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong, "broken": prove.Broken, "silent": prove.Broken} {
+		"needless": prove.Needless, "unfence": prove.Unfenced, "early": prove.Early, "wrong": prove.Wrong,
+		"forget": prove.Lost, "revive": prove.Undone, "miss": prove.Missed, "refire": prove.Refired, "broken": prove.Broken, "silent": prove.Broken} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
 			r := against(t, flaw, 4)
@@ -116,7 +118,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := regexp.MustCompile(`(?m)^([a-z]+( [a-z]+)*) +\d`).FindAllStringSubmatch(prove.Report{}.Table(), -1)
-	if len(lines) != 6+len(prove.Kinds)+4 {
+	if len(lines) != 7+len(prove.Kinds)+4 {
 		t.Errorf("the table has the lines %q", lines)
 	}
 	for _, line := range lines {

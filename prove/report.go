@@ -26,6 +26,10 @@ type Report struct {
 	Succeeded  int
 	Cancelled  int
 	Twice      int // runs that were handed out more than once, as they may be after a crash
+	Rules      int // schedules that recur: acknowledged
+	Dropped    int // of them: deleted
+	Fired      int // of their times: with a run
+	Skipped    int // without one, since the last was not finished
 	Reads      int // documents of runs that were compared with what had been told before
 	Faults     map[Kind]int
 	Examples   []string // the first faults of each kind, described
@@ -54,6 +58,12 @@ func (b *Book) Report() Report {
 		r.Cancelled += one(e.told.state == cancelled)
 		r.Twice += one(len(e.given) > 1+e.failures)
 	}
+	for _, u := range b.rules {
+		r.Rules += one(u.set)
+		r.Dropped += one(!u.dropped.IsZero())
+		r.Fired += u.fired
+		r.Skipped += u.skipped
+	}
 	return r
 }
 
@@ -69,6 +79,8 @@ var said = map[Kind]string{
 	Lost:     "acknowledged, and unknown now or never finished",
 	Undone:   "told to be finished, and reads otherwise later or was worked again",
 	Doubled:  "one key or one request, and two runs",
+	Missed:   "a time of a recurring schedule, and no run",
+	Refired:  "a time of a recurring schedule, and two runs",
 	Needless: "handed out again without a crash, a lost worker or a failure",
 	Unfenced: "handed out later without a higher fence",
 	Early:    "scheduled, and begun before its time",
@@ -87,6 +99,7 @@ func (r Report) Table() string {
 	line("accepted", r.Accepted, "acknowledged with an id; %d with a key (%d sent again), %d scheduled", r.Keyed, r.Repeated, r.Scheduled)
 	line("succeeded", r.Succeeded, "and %d were cancelled, as asked for", r.Cancelled)
 	line("run twice", r.Twice, "after a crash or with a lost worker, as may be")
+	line("recurring", r.Rules, "schedules, of which %d were deleted; %d of their times had a run, %d were skipped as asked for", r.Dropped, r.Fired, r.Skipped)
 	line("read", r.Reads, "documents of runs, each compared with what was told before")
 	b.WriteString("\n")
 	for _, kind := range Kinds {

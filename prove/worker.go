@@ -136,12 +136,17 @@ func (s *shift) next(ctx context.Context) error {
 		}
 		return nil
 	}
-	var options struct{ Order, Work *int }
-	if err := json.Unmarshal(m.Options, &options); err != nil || options.Order == nil || options.Work == nil || m.Event != "" {
+	var options struct{ Order, Rule, Work *int }
+	if err := json.Unmarshal(m.Options, &options); err != nil || (options.Order == nil) == (options.Rule == nil) || options.Work == nil || m.Event != "" {
 		return fmt.Errorf("%w: a task that is none of ours: %+v", errNonsense, m)
 	}
+	work := time.Duration(*options.Work) * time.Microsecond
 	if s.hello && (m.Run == "" || m.Fence == 0 || m.Attempt == 0) {
 		s.book.Fault(Broken, "a worker that said Hello was given a run without its id, fence or attempt: %+v", m)
+	}
+	if options.Rule != nil {
+		s.tasks.Go(func() { s.chore(ctx, m.Nonce, *options.Rule, work) })
+		return nil
 	}
 	h := s.book.Take(s.session, Task{Number: *options.Order, Run: m.Run, Fence: m.Fence}, time.Now())
 	if h == nil {
@@ -153,7 +158,7 @@ func (s *shift) next(ctx context.Context) error {
 	s.mu.Unlock()
 	s.tasks.Go(func() {
 		defer cancel()
-		s.work(ctx, running, h, m.Nonce, time.Duration(*options.Work)*time.Microsecond)
+		s.work(ctx, running, h, m.Nonce, work)
 	})
 	return nil
 }
@@ -179,5 +184,14 @@ func (s *shift) work(ctx, running context.Context, h *Hand, nonce string, d time
 		return
 	}
 	_ = s.socket.say(m)
+	_ = s.socket.say(fromWorker{Action: "GetTask"})
+}
+
+// chore does a task of a schedule that recurs. What becomes of it is not followed, only that it was there to be done.
+func (s *shift) chore(ctx context.Context, nonce string, number int, d time.Duration) {
+	if !sleep(ctx, d) {
+		return
+	}
+	_ = s.socket.say(fromWorker{Action: "SendResult", Nonce: nonce, Result: number})
 	_ = s.socket.say(fromWorker{Action: "GetTask"})
 }
