@@ -3,6 +3,7 @@ package conform
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -120,7 +121,11 @@ func (v *visit) answer(c *call) (a reply, err error) {
 	var instead func(*call) *reply
 	v.proxy.set(func(p *proxy) { hold, instead = p.hold, p.instead })
 	if hold != nil && c.isLease() {
-		<-hold
+		select {
+		case <-hold:
+		case a = <-v.instead:
+			return a, nil
+		}
 	}
 	if instead != nil {
 		if a := instead(c); a != nil {
@@ -149,44 +154,47 @@ func (v *visit) pass(c *call) (a reply, err error) {
 	if err != nil {
 		return a, fmt.Errorf("the server cannot be reached: %w", err)
 	}
-	defer server.Close()
 	v.mu.Lock()
 	v.server = server
 	v.mu.Unlock()
-	answered, gone := make(chan error, 1), make(chan error, 1)
-	go func() { answered <- a.from(server, c) }()
+	answered, gone := make(chan struct{}), make(chan struct{})
+	var failed, left error
 	go func() {
-		_, err := v.in.Peek(1) // what comes behind the request waits
-		gone <- err
+		defer close(answered)
+		failed = a.from(server, c)
 	}()
-	var other *reply
+	go func() {
+		defer close(gone)
+		_, left = v.in.Peek(1) // what comes behind the request waits
+	}()
+	other, err := v.wait(c, answered, gone, &left)
+	server.Close()
+	<-answered
+	stop := v.worker.SetReadDeadline(time.Unix(1, 0)) // that is the end of the Peek; so is a connection that is closed
+	<-gone
+	if other != nil {
+		return *other, nil
+	}
+	return a, cmp.Or(err, failed, stop)
+}
+
+// wait waits until a request is answered by the server or, if it asks for tasks, by the exam; or until the worker has gone.
+func (v *visit) wait(c *call, answered, gone chan struct{}, left *error) (other *reply, err error) {
 	instead := v.instead
 	if !c.isLease() {
 		instead = nil
 	}
 	select {
-	case err = <-answered:
-		answered <- err
-	case left := <-gone:
-		if gone <- left; left == nil {
-			err = <-answered
-			answered <- err
-		} else {
-			err = errGone
-		}
+	case <-answered:
 	case r := <-instead:
-		other = &r
+		return &r, nil
+	case <-gone:
+		if *left != nil {
+			return nil, errGone
+		}
+		<-answered // it has said more already
 	}
-	server.Close()
-	<-answered
-	if v.worker.SetReadDeadline(time.Unix(1, 0)) != nil && err == nil {
-		err = errGone
-	}
-	<-gone
-	if other != nil {
-		return *other, nil
-	}
-	return a, err
+	return nil, nil
 }
 
 // from sends a request to the server, and reads its answer.

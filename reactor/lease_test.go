@@ -33,7 +33,7 @@ func counts(t *testing.T, tasks *reactor.Tasks, what string, is func(s dispatch.
 // line at once. No attempt of it is spent, and no worker was lost with it.
 func TestLeaseOfWhoHasGone(t *testing.T) {
 	const slot = 1000 // that nobody has
-	for range 6 { // the kernel says which of the loops a connection is on
+	for range 6 {     // the kernel says which of the loops a connection is on
 		s, tasks, _, _ := work(t, func(cfg *reactor.Config) { cfg.Loops = 2 })
 		q, w, neighbour := dial(t, s), dial(t, s), dial(t, s).endpoint("/worker")
 		neighbour.say(`{"action":"GetTask"}`)
