@@ -175,6 +175,43 @@ func TestLeaseExtended(t *testing.T) {
 	}
 }
 
+// TestLeaseCancelled: whoever extends a lease, or says how far it is, is told that its run is asked to stop; and may still answer.
+func TestLeaseCancelled(t *testing.T) {
+	s := serve(t, nil)
+	a := askerOf(t, s.addr())
+	for _, last := range []string{"error", "result", "DELETE"} {
+		run := a.submit("work", "1")
+		k := a.one(`{"tasks":["work"]}`)
+		a.of(k, 204, "extend", `{"for":"1m"}`)
+		a.do(202, "DELETE", "/runs/"+run, "")
+		for what, body := range map[string]string{"extend": "", "progress": `{"note":"cleaning up"}`} {
+			if got := a.of(k, 200, what, body); got.body != `{"cancel":true}` || got.head.Get("Content-Type") != "application/json; charset=utf-8" {
+				t.Errorf("%s is answered with %s, %v", what, got.body, got.head)
+			}
+		}
+		want := "cancelled"
+		switch last {
+		case "error":
+			a.of(k, 204, last, `"as it was asked to"`)
+		case "result":
+			a.of(k, 204, last, "2")
+			want = "succeeded" // it was done before it was stopped
+		default:
+			a.do(204, last, "/lease/"+k.Nonce, "")
+		}
+		if d := a.ended(run); d.State != want {
+			t.Errorf("after %s: %+v", last, d)
+		}
+		a.of(k, 409, "extend", "").says("stale-lease")
+	}
+	run := a.submit("work?timeout=1s&attempts=1", "1")
+	k := a.one(`{"tasks":["work"],"for":"1h"}`)
+	if d := a.ended(run); d.State != "dead" {
+		t.Errorf("the run that took too long: %+v", d)
+	}
+	a.of(k, 409, "progress", `{"value":1}`).says("stale-lease")
+}
+
 // TestLeaseHandedBack: no attempt is spent.
 func TestLeaseHandedBack(t *testing.T) {
 	s := serve(t, nil)

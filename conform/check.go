@@ -3,6 +3,7 @@ package conform
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Result is what came of a check.
@@ -52,22 +53,29 @@ type check struct {
 	run      func(ctx context.Context, x *exam) finding
 }
 
-// Names are the checks, in the order in which they are made.
-func Names() (names []string) {
-	for _, c := range checks() {
+// Way is how a worker comes to its tasks.
+type Way string
+
+// The ways.
+const (
+	Sockets Way = "WebSocket"
+	Leases  Way = "leases over HTTP"
+)
+
+// Names are the checks of a way, in the order in which they are made.
+func Names(way Way) (names []string) {
+	for _, c := range checks(way) {
 		names = append(names, c.name)
 	}
 	return names
 }
 
-// checks are all. Each fault of a worker is to fail one of them.
-func checks() (all []check) {
-	all = append(all, beginning...)
-	all = append(all, values...)
-	all = append(all, disturbances...)
-	all = append(all, losses...)
-	all = append(all, optIn...)
-	return append(all, ending...)
+// checks are all of a way. Each fault of a worker is to fail one of them. The first is the same: it finds out which way it is.
+func checks(way Way) []check {
+	if way == Leases {
+		return slices.Concat(beginning[:1], leaseBeginning, values, leaseDisturbances, leaseLosses, leaseOptions, leaseEnding)
+	}
+	return slices.Concat(beginning, values, disturbances, losses, optIn, ending)
 }
 
 // The sections of the documents.
@@ -83,4 +91,8 @@ const (
 	postTask    = protocol + "POST /task/{name}"
 	workerLost  = protocol + "When a worker is lost"
 	bareRunTask = protocol + "RunTask"
+	postLease   = protocol + "POST /lease"
+	ofLease     = protocol + "POST /lease/{nonce}/result, /error, /extend, /progress, DELETE /lease/{nonce}"
+	overHTTP    = protocol + "Leases over HTTP"
+	tooBusy     = protocol + "Errors"
 )

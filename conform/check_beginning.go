@@ -11,7 +11,7 @@ import (
 
 // beginning are the checks of how a worker comes to its first tasks.
 var beginning = []check{
-	{name: "connects", raw: true, expected: "a connection to WORKMAN_URL + /worker, soon after the start",
+	{name: "connects", raw: true, expected: "a connection to WORKMAN_URL + /worker, or a request below /lease, soon after the start",
 		section: forWorkers, run: connects},
 	{name: "handshake", needs: []string{"connects"}, raw: true, expected: "GET /worker HTTP/1.1 with Host, Upgrade, Connection, Sec-WebSocket-Version: 13 and 16 bytes of Sec-WebSocket-Key",
 		section: rfc6455 + "4.1", run: handshake},
@@ -41,9 +41,17 @@ var beginning = []check{
 func nothingElse(context.Context, *exam) finding { return ok("") }
 
 func connects(ctx context.Context, x *exam) finding {
-	err := x.await(ctx, func(*judge) bool { return len(x.handshakes()) > 0 })
+	var leases bool
+	err := x.await(ctx, func(j *judge) bool {
+		leases = j.requests > 0
+		return leases || len(x.handshakes()) > 0
+	})
 	if err != nil {
-		return failed("no handshake came: %v", err)
+		return failed("no handshake came, and no request below /lease: %v", err)
+	}
+	if leases {
+		x.way = Leases
+		return ok("%v after the start, and leases over HTTP", time.Since(x.worker.began).Round(time.Millisecond))
 	}
 	r := x.handshakes()[0]
 	switch {

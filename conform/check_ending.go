@@ -38,11 +38,14 @@ func ends(ctx context.Context, x *exam) finding {
 	if nonce == "" {
 		return ok("after %v, %v", took, how)
 	}
+	for x.connected() && sleep(soon, 5*time.Millisecond) { // its last words may be on their way still
+		continue
+	}
 	switch h := x.hand(nonce); {
 	case h.answers > 0:
 		return ok("after %v, %v, having done the task it had in hand", took, how)
 	case h.handedBack:
 		return ok("after %v, %v, having handed back the task it had", took, how)
 	}
-	return hint("after %v, %v, with a task in hand: it is begun again elsewhere; finish it first, or hand it back (Drain)", took, how)
+	return hint("after %v, %v, with a task in hand: it is begun again elsewhere; finish it first, or hand it back (Drain, or DELETE of its lease)", took, how)
 }

@@ -143,6 +143,8 @@ func tellsProgress(ctx context.Context, x *exam) finding {
 	switch {
 	case end.State != "succeeded":
 		return failed("counting to 5 came to %q", end.State)
+	case h.times("Progress") == 0 && x.way == Leases:
+		return hint("nothing was said while it counted to 5: nobody sees how far it is, and it is not told if the run is cancelled")
 	case h.times("Progress") == 0:
 		return failed("nothing was said while it counted to 5")
 	case string(end.Result) != "5":

@@ -17,7 +17,7 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 		return Report{}, err
 	}
 	r.Worker = c.Command
-	x := &exam{cfg: c, recording: newRecording(), results: map[string]Result{}}
+	x := &exam{cfg: c, recording: newRecording(), results: map[string]Result{}, way: Sockets}
 	if x.proxy, err = newProxy(x.recording); err != nil {
 		return r, err
 	}
@@ -36,16 +36,21 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 // all makes all checks.
 func (x *exam) all(ctx context.Context, bar *progress, r *Report) error {
 	defer bar.close()
-	for _, c := range checks() {
+	for i := 0; i < len(checks(x.way)); i++ {
+		c := checks(x.way)[i]
 		bar.step(c.name)
 		f := x.examine(ctx, c)
+		if i == 0 {
+			r.Way = x.way
+			bar.of(len(checks(x.way)))
+		}
 		if err := errors.Join(f.err, context.Cause(ctx)); err != nil {
 			return err
 		}
 		x.results[c.name] = f.result
 		x.note(r, c, f)
 	}
-	for i, c := range checks() { // what was right then may have been wrong later
+	for i, c := range checks(x.way) { // what was right then may have been wrong later
 		wrong := x.recording.fault(c.name)
 		if l := &r.Checks[i]; wrong != nil && (l.Result == OK || l.Result == Hint) {
 			l.fail(wrong.what, c, x.recording.last(shown, wrong.entry, ""))

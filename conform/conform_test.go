@@ -22,7 +22,11 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "worker" {
-		beWorker(os.Args[2], os.Args[3], os.Args[4])
+		if os.Args[2] == "lease" {
+			beLeaser(os.Args[3], os.Args[4])
+		} else {
+			beWorker(os.Args[2], os.Args[3], os.Args[4])
+		}
 		return
 	}
 	code := m.Run()
@@ -121,6 +125,33 @@ var flaws = []flaw{
 	{kind: "hello", flaw: "resumes a made-up session", check: "resumes"},
 	{kind: "hello", flaw: "keeps what never arrived", check: "never arrived"},
 	{kind: "hello", flaw: "drops all on Drain", check: "server drains"},
+	{kind: "lease"},
+	{kind: "lease", flaw: "asks for too many", check: "takes"},
+	{kind: "lease", flaw: "answers with a wrong nonce", check: "nonce"},
+	{kind: "lease", flaw: "never asks again", check: "asks again"},
+	{kind: "lease", flaw: "answers twice", check: "once"},
+	{kind: "lease", flaw: "does one of several", check: "several"},
+	{kind: "lease", flaw: "takes nothing for something", check: "left out"},
+	{kind: "lease", flaw: "mangles Unicode", check: "unicode"},
+	{kind: "lease", flaw: "rejects unknown members", check: "unknown members"},
+	{kind: "lease", flaw: "ends without tasks", check: "no tasks"},
+	{kind: "lease", flaw: "does not wait", check: "backs off"},
+	{kind: "lease", flaw: "ends when refused", check: "backs off"},
+	{kind: "lease", flaw: "ends with its connection", check: "reset"},
+	{kind: "lease", flaw: "ends without a server", check: "away"},
+	{kind: "lease", flaw: "ends when a lease is over", check: "stale"},
+	{kind: "lease", flaw: "answers again what is over", check: "stale"},
+	{kind: "lease", flaw: "takes a low fence for an old task", check: "restart"},
+	{kind: "lease", flaw: "hides errors", check: "errors"},
+	{kind: "lease", flaw: "always retries", check: "errors"},
+	{kind: "lease", flaw: "does not extend", check: "extends", hint: true},
+	{kind: "lease", flaw: "says no progress", check: "progress", hint: true},
+	{kind: "lease", flaw: "says too much progress", check: "progress"},
+	{kind: "lease", flaw: "goes on with what is cancelled", check: "cancels", hint: true},
+	{kind: "lease", flaw: "goes on without a lease", check: "late", hint: true},
+	{kind: "lease", flaw: "does not end", check: "ends"},
+	{kind: "lease", flaw: "drops what it has", check: "ends", hint: true},
+	{kind: "lease", flaw: "says what there is not", check: "requests"},
 }
 
 // atOnce is how many workers are checked at once. They mostly wait.
@@ -278,7 +309,14 @@ func TestDocs(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z A-Z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
 		listed = append(listed, m[1])
 	}
-	if names := conform.Names(); !slices.Equal(listed, names) {
+	names := conform.Names(conform.Sockets)
+	through := names[slices.Index(names, "null") : slices.Index(names, "fails")+1]
+	for i, name := range conform.Names(conform.Leases) {
+		if i > 0 && !slices.Contains(through, name) { // what goes through a worker, and how it begins, is the same
+			names = append(names, name)
+		}
+	}
+	if !slices.Equal(listed, names) {
 		t.Errorf("docs/workers.md explains\n%q, and there are\n%q", listed, names)
 	}
 }

@@ -28,6 +28,7 @@ type exam struct {
 	stale     bool    // something failed: server and worker are started anew before the next
 	first     finding // what came of the first task
 	pings     atomic.Int64
+	way       Way
 }
 
 // errEnded is returned when the worker ends by itself.
@@ -42,7 +43,9 @@ func (x *exam) begin(ctx context.Context) (err error) {
 	}
 	x.server, x.producer = server, newProducer(server.addr)
 	x.proxy.away()
-	x.proxy.set(func(p *proxy) { p.target, p.rewrite, p.refusing = server.addr, nil, false })
+	x.proxy.set(func(p *proxy) {
+		p.target, p.rewrite, p.refusing, p.instead, p.change = server.addr, nil, false, nil, nil
+	})
 	if err := x.proxy.listen(ctx); err != nil {
 		return err
 	}
@@ -170,6 +173,9 @@ func (x *exam) await(ctx context.Context, f func(j *judge) bool) error {
 
 // ready waits until the worker has asked for a task, and has registered what it did at first.
 func (x *exam) ready(ctx context.Context) error {
+	if x.way == Leases {
+		return x.asksSince(ctx, x.asked())
+	}
 	return x.await(ctx, func(j *judge) bool {
 		c := j.last()
 		return c.ready() && registered(c, x.names)
@@ -190,6 +196,12 @@ func (x *exam) conn() (number int) {
 	return number
 }
 
+// connected reports whether the worker has a connection, of either kind.
+func (x *exam) connected() (yes bool) {
+	x.proxy.set(func(p *proxy) { yes = len(p.callers) > 0 })
+	return yes || x.conn() != 0
+}
+
 func (x *exam) does(task string) bool { return slices.Contains(x.names, task) }
 
 func (x *exam) saidHello() (yes bool) {
@@ -202,6 +214,10 @@ func (x *exam) saidHello() (yes bool) {
 // settle waits for a moment until the worker has taken in what was sent and has said what it says to that: a pong overtakes
 // nothing in most workers.
 func (x *exam) settle(ctx context.Context) {
+	if x.way == Leases {
+		sleep(ctx, leaseTime)
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, min(time.Second, x.cfg.Timeout))
 	defer cancel()
 	_ = x.ping(ctx) // there is a check for that
@@ -258,6 +274,10 @@ func (x *exam) whatOfIt() (text string) {
 	x.recording.look(func(j *judge) {
 		c := j.last()
 		switch {
+		case x.way == Leases && (len(j.order) == 0 || j.order[len(j.order)-1].answers > 0):
+			text = fmt.Sprintf("the task is not handed out; the worker has asked %d times", len(j.asked))
+		case x.way == Leases:
+			text = "the worker has the task, and does not answer it"
 		case c.ended:
 			text = "the worker has no connection"
 		case len(j.order) == 0 || j.order[len(j.order)-1].answers > 0:

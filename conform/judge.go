@@ -15,6 +15,11 @@ type judge struct {
 	order  []*hand          // as they were handed out
 	faults map[string]*fault
 	now    int // the entry that is judged
+
+	requests int       // over HTTP
+	asked    []*asking // for tasks there
+	waiting  int       // of these, for an answer,
+	most     int       // and how many did at once
 }
 
 // fault is what is against a check.
@@ -57,6 +62,8 @@ type hand struct {
 	said        []said  // in order
 	late        time.Duration
 	handedBack  bool
+	told        int  // the status that its answer over HTTP was answered with last; 0: none
+	toStop      bool // the worker was told there that it may stop
 }
 
 // said is a message about a task.

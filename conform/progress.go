@@ -8,7 +8,7 @@ type progress struct{ bar *progressbar.ProgressBar }
 func newProgress(c Config) *progress {
 	p := &progress{}
 	if c.Progress != nil {
-		p.bar = progressbar.NewOptions(len(checks()), progressbar.OptionSetWriter(c.Progress), progressbar.OptionSetWidth(30),
+		p.bar = progressbar.NewOptions(len(checks(Sockets)), progressbar.OptionSetWriter(c.Progress), progressbar.OptionSetWidth(30),
 			progressbar.OptionSetRenderBlankState(true),
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false), progressbar.OptionSetDescription("starting"))
 	}
@@ -20,6 +20,13 @@ func (p *progress) step(check string) {
 	if p.bar != nil {
 		p.bar.Describe("checking: " + check)
 		_ = p.bar.Add(1)
+	}
+}
+
+// of says how many there are.
+func (p *progress) of(n int) {
+	if p.bar != nil {
+		p.bar.ChangeMax(n)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +42,13 @@ type proxy struct {
 	attempts []time.Time // of connecting
 	requests []request
 	all      sync.WaitGroup
+
+	// Of a worker that leases over HTTP.
+	leases  bool // it does
+	callers map[*visit]bool
+	hold    chan struct{}              // who asks for tasks is held until it is closed; nil: nobody is
+	instead func(*call) *reply         // answers in place of the server, or changes what it is asked; nil: neither
+	change  func(*call, []byte) []byte // changes the body of an answer; nil: none is changed
 }
 
 // rewriter gives the frames to send to the worker in place of a text message; false if it is to go as it is.
@@ -59,7 +68,7 @@ func newProxy(r *recording) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &proxy{recording: r, addr: net.JoinHostPort("127.0.0.1", port)}, nil
+	return &proxy{recording: r, addr: net.JoinHostPort("127.0.0.1", port), callers: map[*visit]bool{}}, nil
 }
 
 // listenTime is how long the port is tried to get again: a process that is just being started may hold it for a moment.
@@ -107,11 +116,14 @@ func (p *proxy) close() {
 // cut loses all connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
-	links := p.links
+	links, callers := p.links, slices.Collect(maps.Keys(p.callers))
 	p.links = nil
 	p.mu.Unlock()
 	for _, l := range links {
 		l.reset()
+	}
+	for _, v := range callers {
+		v.reset()
 	}
 }
 
@@ -150,6 +162,10 @@ func (p *proxy) serve(worker *net.TCPConn) {
 		}
 		return
 	}
+	if p.isHTTP(head) {
+		p.visits(worker, head, in)
+		return
+	}
 	if refusing {
 		p.recording.happen(0, "a handshake was answered with 503")
 		_, _ = io.WriteString(worker, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -165,6 +181,17 @@ func (p *proxy) serve(worker *net.TCPConn) {
 	if l.handshake(head) {
 		l.pass()
 	}
+}
+
+// isHTTP tells whether a connection is one of a worker that leases over HTTP: by its first request, or by what came before.
+func (p *proxy) isHTTP(head []byte) bool {
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+	if err == nil && strings.HasPrefix(r.URL.Path, leasePath) {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leases
 }
 
 // handshake notes one.

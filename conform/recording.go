@@ -20,7 +20,7 @@ const (
 // entry is a message, a control frame, or something that happened to a connection.
 type entry struct {
 	at       time.Duration // since the recording began
-	conn     int           // number of the connection, from 1
+	conn     int           // number of the connection, from 1; over HTTP, of the request
 	toWorker bool
 	op       ws.OpCode
 	text     []byte // the beginning; of what is no message, what happened
@@ -78,6 +78,11 @@ func (r *recording) begin(check string) {
 
 // add records an entry and has it judged. It returns false once there are too many: whoever floods is cut off.
 func (r *recording) add(e entry, masked bool) bool {
+	return r.record(e, func(j *judge, e *entry) { j.take(*e, masked) })
+}
+
+// record records an entry and lets the judge look at it.
+func (r *recording) record(e entry, look func(j *judge, e *entry)) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.entries) == maxEntries {
@@ -85,7 +90,7 @@ func (r *recording) add(e entry, masked bool) bool {
 	}
 	e.at, e.size, e.during = time.Since(r.began), len(e.text), r.during
 	r.judge.now = len(r.entries)
-	r.judge.take(e, masked)
+	look(&r.judge, &e)
 	if len(e.text) > maxKept {
 		e.text = append([]byte(nil), e.text[:maxKept]...)
 	}

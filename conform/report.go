@@ -10,6 +10,7 @@ import (
 // Report is what was found.
 type Report struct {
 	Worker []string      `json:"worker"` // its command
+	Way    Way           `json:"way"`    // by which it comes to its tasks
 	Took   time.Duration `json:"-"`
 	Checks []Line        `json:"checks"`
 }
@@ -30,7 +31,7 @@ func (l *Line) fail(seen string, c check, messages []string) {
 }
 
 // Good reports whether all was looked at and nothing failed.
-func (r Report) Good() bool { return len(r.Checks) == len(checks()) && r.count(Failed) == 0 }
+func (r Report) Good() bool { return len(r.Checks) == len(checks(r.Way)) && r.count(Failed) == 0 }
 
 func (r Report) count(of Result) (n int) {
 	for _, l := range r.Checks {
@@ -95,7 +96,7 @@ func (r Report) verdict() string {
 		r.count(NotTried), r.Took.Round(time.Second))
 	switch {
 	case r.Good():
-		return "the worker keeps to the protocol: " + sums
+		return fmt.Sprintf("the worker keeps to the protocol (%s): %s", r.Way, sums)
 	case r.count(Failed) == 0:
 		return "NOT CHECKED to the end: " + sums
 	}

@@ -26,7 +26,7 @@ const (
 	Hangup                 // another connection has gone on with its session: it is to be closed
 	Leased                 // Seq, Name, Body (options), Token, Nonce: a Ticket. One task of a lease; Found: more follow. Its Ticket has Secret and Deadline
 	NoLease                // Seq: there was nothing to do in the time that TakeLease was ready to wait
-	LeaseTaken             // Seq: what was said of a lease counts, and is stored if that was promised
+	LeaseTaken             // Seq: what was said of a lease counts, and is stored if that was promised. Found: the worker may stop, see Cancel
 	RuleIs                 // Seq, Body: a StoredRule, as it is now; Found: it is new
 	RuleGone               // Seq: a schedule is deleted
 	Paused                 // a worker has been handed much at once and gets no more: answer Unblock when it is written

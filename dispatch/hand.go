@@ -21,6 +21,7 @@ func (d *Dispatcher) stepWorker(now Now, from Conn, ev *Event, base []byte, out 
 	if t == nil {
 		return
 	}
+	stop := d.isToStop(t)
 	switch ev.Kind {
 	case Extend:
 		d.extend(now, ev.Token.Slot, t, ev.At)
@@ -29,8 +30,17 @@ func (d *Dispatcher) stepWorker(now Now, from Conn, ev *Event, base []byte, out 
 	case HandBack:
 		d.release(d.peer(t.holder()).worker, t)
 		d.handBack(now, ev.Token.Slot, t, out)
+		stop = false // it has
 	}
-	d.counts(from, ev, false, out)
+	if ev.ofLease() {
+		out.Effects = append(out.Effects, Effect{Kind: LeaseTaken, To: from, Seq: ev.Seq, Found: stop})
+	}
+}
+
+// isToStop tells whether the worker of a task is asked to stop.
+func (d *Dispatcher) isToStop(t *task) bool {
+	p := d.promiseOf(t)
+	return p != nil && p.stop
 }
 
 // over forgets what was known of an attempt while it lasted.

@@ -221,11 +221,10 @@ func (d *Dispatcher) borrowed(t *task, nonce []byte) bool {
 
 // counts answers whoever said something of a lease that it has: once all that was written so far is safe, if it is to be.
 func (d *Dispatcher) counts(from Conn, ev *Event, safe bool, out *Batch) {
-	switch e := (Effect{Kind: LeaseTaken, To: from, Seq: ev.Seq}); {
-	case !ev.ofLease():
-	case safe:
+	e := Effect{Kind: LeaseTaken, To: from, Seq: ev.Seq}
+	if safe {
 		d.park(e, out)
-	default:
+	} else {
 		out.Effects = append(out.Effects, e)
 	}
 }

@@ -308,6 +308,9 @@ var wrongs = []wrong{
 			e.Kind, e.Reason = dispatch.LeaseTaken, 0
 		}
 	})},
+	{name: "a lease is not told to stop", caught: "words", effect: at(dispatch.LeaseTaken, func(_ *wreck, e *dispatch.Effect) { e.Found = false })},
+	{name: "a lease is told to stop for nothing", caught: "words", often: 5,
+		effect: at(dispatch.LeaseTaken, func(_ *wreck, e *dispatch.Effect) { e.Found = true })},
 	{name: "a session without a task", caught: "sessions", effect: at(dispatch.Welcome, func(_ *wreck, e *dispatch.Effect) {
 		if len(e.Body) > 12 {
 			e.Body = e.Body[12:]

@@ -15,6 +15,7 @@ type prior struct {
 	status dispatch.Status
 	from   *end
 	mine   bool                  // it has what it speaks of
+	about  *promised             // which run that is, if it is said while it has it
 	line   []dispatch.Token      // what a hello finds in hand
 	hello  *end                  // the session that it names
 	late   int                   // told so in this step
@@ -449,7 +450,7 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 	case dispatch.Refused:
 		return k.refused(r, e)
 	case dispatch.NoLease, dispatch.LeaseTaken:
-		return k.ofLeases(r, e)
+		return k.ofLeases(r, e, was)
 	case dispatch.Result, dispatch.Failed:
 		if was.hand.call != r || string(e.Body) != string(k.event.body) {
 			return flawed("answers", "that is not what its worker said")

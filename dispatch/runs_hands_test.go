@@ -86,8 +86,8 @@ func (k *kept) says(p *end, a *ask, was *prior) {
 	if i < 0 {
 		return
 	}
-	was.mine = true
 	h := &p.held[i]
+	was.mine, was.about = true, h.run
 	if a.kind == dispatch.Progress {
 		h.said, h.saids = string(a.body), h.saids+1
 		return

@@ -121,6 +121,17 @@ func (k *kept) takeLease() *flaw {
 	return k.request(p, a)
 }
 
+// aLent draws a task that is lent, rather one whose worker is asked to stop.
+func (k *kept) aLent() (e *end, h hand) {
+	for range 5 {
+		e = k.lent[k.rng.IntN(len(k.lent))]
+		if h = e.held[k.rng.IntN(len(e.held))]; h.run != nil && h.run.stop {
+			break
+		}
+	}
+	return e, h
+}
+
 // ofLease says something of a lease, from whatever connection: as a rule one that there is.
 func (k *kept) ofLease() *flaw {
 	p := k.one(false)
@@ -128,10 +139,18 @@ func (k *kept) ofLease() *flaw {
 		return nil
 	}
 	var l lent
+	kinds := 6
 	switch o := k.one(true); {
 	case len(k.lent) > 0 && k.rng.IntN(8) > 0:
-		e := k.lent[k.rng.IntN(len(k.lent))]
-		l = lent{e.held[k.rng.IntN(len(e.held))].token, e.secret}
+		e, h := k.aLent()
+		switch {
+		case h.run == nil:
+		case h.run.stop:
+			kinds = 24 // more is said of it before it is answered
+		case k.rng.IntN(5) == 0: // nobody wants it any more
+			return k.request(p, ask{kind: dispatch.CancelRun, run: &h.run.id})
+		}
+		l = lent{h.token, e.secret}
 		if k.rng.IntN(16) == 0 {
 			l.secret ^= 1 << k.rng.IntN(64)
 		}
@@ -141,12 +160,13 @@ func (k *kept) ofLease() *flaw {
 		l.token = o.held[0].token
 	}
 	a := k.result(l.token)
-	switch k.rng.IntN(6) {
+	switch k.rng.IntN(kinds) {
 	case 0:
 		a.kind, a.at = dispatch.SendError, dispatch.Usually
 	case 1:
 		a.kind, a.body = dispatch.HandBack, nil
-	case 2, 3:
+	case 2, 3: // its result
+	default:
 		a = k.aboutHand(l.token)
 	}
 	a.count = 0
@@ -345,8 +365,9 @@ func (k *kept) leasing() (n int) {
 	return n
 }
 
-// ofLeases checks that there was nothing to lend, or that what was said of a lease counts, and is safe.
-func (k *kept) ofLeases(r *request, e *dispatch.Effect) *flaw {
+// ofLeases checks that there was nothing to lend, or that what was said of a lease counts, and is safe, and that its worker is
+// told whether it is asked to stop.
+func (k *kept) ofLeases(r *request, e *dispatch.Effect, was *prior) *flaw {
 	if e.Kind == dispatch.NoLease {
 		if k.now.Mono < r.began+r.ask.at && !k.draining {
 			return flawed("early", "the lease would have waited until %d: %s", r.began+r.ask.at, &r.ask)
@@ -358,6 +379,14 @@ func (k *kept) ofLeases(r *request, e *dispatch.Effect) *flaw {
 		return flawed("words", "what was said of no lease is taken: %s", &r.ask)
 	case r.needs > k.disk.told:
 		return flawed("durable", "what was said of a lease is taken, and not safe: %s", &r.ask)
+	}
+	switch run := was.about; {
+	case e.Found && (run == nil || !run.stop && run.mayCancel == 0):
+		return flawed("words", "told to stop what nobody cancelled: %s", &r.ask)
+	case !e.Found && run != nil && run.stop:
+		return flawed("words", "not told to stop: %s", &r.ask)
+	case e.Found:
+		k.met["lease to stop"]++
 	}
 	return nil
 }

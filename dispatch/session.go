@@ -165,8 +165,8 @@ func (d *Dispatcher) welcome(w *worker, resumed bool, out *Batch) {
 		}
 		e.Body = d.shown[first:len(d.shown):len(d.shown)]
 		for slot := w.inHand.head; slot != 0; slot = d.tasks.at(slot).next {
-			if p := d.promiseOf(d.tasks.at(slot)); p != nil && p.stop {
-				d.askToStop(w, slot, d.tasks.at(slot), out)
+			if t := d.tasks.at(slot); d.isToStop(t) {
+				d.askToStop(w, slot, t, out)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // checked is what `workman check-worker --json` prints.
 type checked struct {
 	Good   bool
+	Way    string
 	Checks []struct{ Check, Result, Seen string }
 }
 
@@ -38,14 +39,15 @@ func good(t *testing.T, p *process) (c checked) {
 	if err := json.Unmarshal([]byte(p.output()), &c); err != nil {
 		t.Fatalf("%v:\n%s", err, p.output())
 	}
-	if !c.Good || len(c.Checks) < 40 || !p.cmd.ProcessState.Success() {
+	if !c.Good || len(c.Checks) < map[string]int{"WebSocket": 40, "leases over HTTP": 30}[c.Way] || !p.cmd.ProcessState.Success() {
 		t.Errorf("it is not good:\n%s", p.output())
 	}
 	return c
 }
 
-// TestCheckWorker: every example of a worker keeps to the protocol, and those of docs/workers.md do; these leave nothing to be
-// said but what their language does to numbers. All are looked at at once: that is mostly waiting.
+// TestCheckWorker: every example of a worker keeps to the protocol, and those of docs/workers.md do, and README.md's in two lines of
+// shell; those of docs/workers.md leave nothing to be said but what their language does to numbers. All are looked at at once: that is
+// mostly waiting.
 func TestCheckWorker(t *testing.T) {
 	t.Parallel()
 	ofPage := pageWorkers(t)
@@ -64,9 +66,10 @@ func TestCheckWorker(t *testing.T) {
 			for _, l := range good(t, checks[worker.name]).Checks {
 				untried := l.Result == "not tried"
 				known := strings.Contains(l.Seen, "Hello") || strings.Contains(l.Seen, "--long") ||
-					worker.name == "short" && strings.Contains(l.Seen, "does no task")
+					worker.name != "full" && strings.Contains(l.Seen, "does no task") ||
+					strings.Contains("shell two lines", worker.name) && (strings.Contains(l.Seen, "one at a time") || strings.Contains(l.Seen, `needs "progress"`))
 				switch worker.name {
-				case "short", "full":
+				case "short", "full", "shell", "two lines":
 					if untried && !known || l.Result == "hint" && l.Check != "exact numbers" {
 						t.Errorf("%s: %s, %s", l.Check, l.Result, l.Seen)
 					}
@@ -80,24 +83,33 @@ func TestCheckWorker(t *testing.T) {
 	}
 }
 
-// pageWorkers are those of docs/workers.md, the short one and the full one.
+// pageWorkers are those of docs/workers.md, the short one, the full one and the one in a shell; and that of README.md, which adds,
+// made to do what it is checked with.
 func pageWorkers(t *testing.T) (all []example) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/workers.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?ms)^```javascript\n(.*?)^```$").FindAllSubmatch(page, -1)
-	names := []string{"short", "full"}
-	if len(blocks) != len(names) {
-		t.Fatalf("docs/workers.md has %d workers, want %d", len(blocks), len(names))
-	}
-	for i, name := range names {
-		file := filepath.Join(t.TempDir(), name+".js")
-		if err := os.WriteFile(file, blocks[i][1], 0o600); err != nil {
+	add := func(name string, runtime func() ([]string, error), file, text string) {
+		file = filepath.Join(t.TempDir(), file)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, example{name, node, []string{file}, ""})
+		all = append(all, example{name, runtime, []string{file}, ""})
 	}
+	blocks := regexp.MustCompile("(?ms)^```(?:javascript|bash)\n(.*?)^```$").FindAllSubmatch(page, -1)
+	_, lines := readme(t, "bash")
+	if len(blocks) != 3 || len(lines) != 1 {
+		t.Fatalf("docs/workers.md has %d workers, want 3, and README.md %d in a shell, want 1", len(blocks), len(lines))
+	}
+	add("short", node, "short.js", string(blocks[0][1]))
+	add("full", node, "full.js", string(blocks[1][1]))
+	add("shell", bash, "shell.sh", string(blocks[2][1]))
+	echo := strings.NewReplacer("localhost:9999", "$HOST:$PORT", `"add"`, `"echo"`, ".a + .b", "tojson").Replace(lines[0])
+	if strings.Count(echo, "echo")*strings.Count(echo, "tojson") != 1 {
+		t.Fatalf("README.md's worker in two lines is not known any more:\n%s", lines[0])
+	}
+	add("two lines", bash, "two.sh", echo)
 	return all
 }

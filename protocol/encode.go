@@ -44,7 +44,7 @@ func Encode(s *Session, e *dispatch.Effect) {
 	case dispatch.NoLease:
 		s.Respond(e.Seq, Answer{Status: http.StatusOK, Type: jsonType, Body: []byte(`{"tasks":[]}`)})
 	case dispatch.LeaseTaken:
-		s.Respond(e.Seq, Answer{Status: http.StatusNoContent})
+		encodeTaken(s, e)
 	case dispatch.Explained:
 		encodeWhy(s, e)
 	case dispatch.Scheduled, dispatch.Accepted, dispatch.Done, dispatch.Shown, dispatch.Changed:

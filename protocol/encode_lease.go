@@ -33,6 +33,17 @@ func encodeLeased(s *Session, e *dispatch.Effect) {
 	}
 }
 
+// encodeTaken answers what was said of a lease, and tells its worker if it may stop.
+func encodeTaken(s *Session, e *dispatch.Effect) {
+	if e.Found {
+		s.Respond(e.Seq, Answer{Status: http.StatusOK, Type: jsonType, Body: mayStop})
+		return
+	}
+	s.Respond(e.Seq, Answer{Status: http.StatusNoContent})
+}
+
+var mayStop = []byte(`{"cancel":true}`)
+
 // add appends a task.
 func (l *leased) add(opening, options []byte, token dispatch.Token, t *dispatch.Ticket) {
 	b := l.body

@@ -128,7 +128,7 @@ func TestLeasesAreAnswered(t *testing.T) {
 		protocol.Encode(&d.session, &e)
 		return string(d.session.Out)
 	}
-	for range 5 {
+	for range 6 {
 		d.ask("POST /lease", "", `{"tasks":["a"]}`)
 	}
 	task := func(name string) string {
@@ -146,6 +146,7 @@ func TestLeasesAreAnswered(t *testing.T) {
 		{leased(2, "c", false), "200 OK", "\r\n\r\n{\"tasks\":[" + task("c") + "]}"},
 		{dispatch.Effect{Kind: dispatch.LeaseTaken, Seq: 3}, "204 No Content", "\r\n\r\n"},
 		{dispatch.Effect{Kind: dispatch.Refused, Reason: dispatch.StaleLease, Seq: 4}, "409 Conflict", "}"},
+		{dispatch.Effect{Kind: dispatch.LeaseTaken, Found: true, Seq: 5}, "200 OK", "\r\n\r\n{\"cancel\":true}"},
 	} {
 		c.effect.To = d.session.ID
 		out := tell(c.effect)

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 
 	"workman/dispatch"
@@ -155,8 +156,11 @@ func (e *end) some(effects []dispatch.Effect) (done int) {
 			continue
 		}
 		if to = e.loop.find(f.To); to == nil {
-			if f.To == 0 {
+			switch {
+			case f.To == 0:
 				e.courier.reply(f)
+			case f.Kind == dispatch.Leased:
+				e.handBack(f)
 			}
 			continue
 		}
@@ -167,6 +171,23 @@ func (e *end) some(effects []dispatch.Effect) (done int) {
 		}
 	}
 	return done
+}
+
+// handBack gives back a task of a lease whose connection has gone before anything of it was written: the dispatcher did not
+// know yet when it lent it. What is written, and lost on the way, comes back when the lease is over.
+func (e *end) handBack(f *dispatch.Effect) {
+	t, err := dispatch.DecodeTicket(f.Nonce)
+	if err != nil {
+		return
+	}
+	secret := binary.BigEndian.AppendUint64(nil, t.Secret)
+	in := dispatch.Input{From: f.To, Base: secret, Events: []dispatch.Event{{
+		Kind: dispatch.HandBack, Seq: f.Seq, Token: f.Token, Nonce: dispatch.Span{Len: uint32(len(secret))},
+	}}}
+	if !e.tasks.combiner.Post(in) { // not Submit: this loop may hold the dispatcher. It looks at the ring when it is done here
+		e.overflow = append(e.overflow, in)
+		e.tasks.timer.nudge(e)
+	}
 }
 
 // Begin takes what earlier holders left for this loop: it is older than what this run will say.
