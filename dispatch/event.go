@@ -23,6 +23,9 @@ func (c Conn) Slot() uint32 { return uint32(c>>32) & 0xffffff }
 // Generation tells apart the connections that had the same slot.
 func (c Conn) Generation() uint32 { return uint32(c) }
 
+// next is the connection that has its place after it. Generations begin anew after the last.
+func (c Conn) next() Conn { return MakeConn(c.Loop(), c.Slot(), c.Generation()+1) }
+
 // Now is one reading of both clocks, in milliseconds. Mono never goes back and measures how long something took; Wall
 // is Unix time and may be set by people at any moment.
 type Now struct{ Mono, Wall int64 }

@@ -138,7 +138,7 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 		d.seatTimer(now, w, d.cfg.Grace)
 		w = nil
 	}
-	*p = peer{conn: from + 1} // the next that can come here
+	*p = peer{conn: from.next()}
 	if w == nil {
 		return
 	}
