@@ -48,6 +48,17 @@ func TestRules(t *testing.T) {
 	}
 	a.do(412, "PUT", "/schedules/nightly%20report", body, "If-None-Match: *").says("schedule-exists")
 	a.do(412, "PUT", "/schedules/nightly%20report", body, `If-Match: "7"`).says("schedule-changed")
+	for _, old := range []string{`"7"`, `"abc"`, "W/" + tag, `"0"`, `"-1"`} {
+		for _, c := range [][2]string{{"DELETE", ""}, {"POST", "/run"}, {"POST", "/pause"}, {"POST", "/resume"}} {
+			a.do(412, c[0], "/schedules/nightly%20report"+c[1], "", "If-Match: "+old).says("schedule-changed")
+		}
+	}
+	for _, none := range []string{strings.Trim(tag, `"`), tag + ", " + tag, `"`, "abc"} {
+		a.do(400, "DELETE", "/schedules/nightly%20report", "", "If-Match: "+none)
+	}
+	a.do(412, "PUT", "/schedules/nightly%20report", body, `If-Match: "abc"`).says("schedule-changed")
+	a.do(412, "PUT", "/schedules/other", body, "If-Match: *").says("schedule-changed")
+	a.do(200, "PUT", "/schedules/nightly%20report", body, "If-Match: *")
 	changed := a.do(200, "PUT", "/schedules/nightly%20report", `{"cron":"@every 1h","task":"report","paused":true}`, "If-Match: "+tag)
 	if r := changed.rule(); !r.Paused || len(r.Next) != 0 || r.Zone != "UTC" || changed.head.Get("ETag") == tag {
 		t.Errorf("changed: %s", changed.body)
@@ -70,7 +81,7 @@ func TestRules(t *testing.T) {
 	if r := a.get("/schedules/nightly%20report").rule(); r.Cron != "@every 2h" || r.Last.Run != id || len(r.Next) != 10 {
 		t.Errorf("after a restart: %+v", r)
 	}
-	a.do(204, "DELETE", "/schedules/nightly%20report", "")
+	a.do(204, "DELETE", "/schedules/nightly%20report", "", "If-Match: "+a.get("/schedules/nightly%20report").head.Get("ETag"))
 	for _, c := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"POST", "/run"}, {"POST", "/pause"}, {"POST", "/resume"}} {
 		a.do(404, c[0], "/schedules/nightly%20report"+c[1], "").says("no-such-schedule")
 	}

@@ -107,8 +107,9 @@ const (
 	ListWorkerInfo // the same of workers
 	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
 
-	// About schedules that recur. Run is the RuleID of the name.
-	SetRule    // Seq, Body: a StoredRule; Count: see RuleIsNew; At: refuse it with RuleChanged unless this is its Rev; 0 is any
+	// About schedules that recur. Run is the RuleID of the name. At: refuse it with RuleChanged unless this is its Rev; 0 is any,
+	// and see RuleIsThere.
+	SetRule    // Seq, Body: a StoredRule; Count: see RuleIsNew
 	DropRule   // Run, Seq
 	PauseRule  // Run, Seq
 	ResumeRule // Run, Seq: it goes on with the next time from now
