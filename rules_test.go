@@ -126,8 +126,11 @@ func TestRulesFire(t *testing.T) {
 func TestRulesRefused(t *testing.T) {
 	a := askerOf(t, launch(t).addr)
 	for _, c := range []struct{ body, says string }{
-		{``, "the body is not JSON: empty"},
 		{`[]`, `want an object like`},
+		{`null`, `want an object like`},
+		{`{"cron":"@daily","task":"x","task":"y"}`, `\"task\" is given twice`},
+		{`{"cron":"@daily","task":"x","t\u0061sk":"y"}`, `\"task\" is given twice`},
+		{`{"cron":"@daily","task":"x","terms":{"attempts":2,"attempts":3}}`, `is given twice`},
 		{`{"task":"x"}`, "cron is missing"},
 		{`{"cron":"0 3 * * *"}`, "task is missing"},
 		{`{"cron":"0 25 * * *","task":"x"}`, `hour is \"25\"`},
@@ -148,6 +151,13 @@ func TestRulesRefused(t *testing.T) {
 		got := a.do(422, "PUT", "/schedules/x", c.body)
 		if got.says("bad-schedule"); !strings.Contains(got.body, c.says) {
 			t.Errorf("%s: %s, want %s", c.body, got.body, c.says)
+		}
+	}
+	for _, body := range []string{"", `{"cron":"@daily"`, `{"cron":"@daily","task":"x"} x`} {
+		if got := a.do(400, "PUT", "/schedules/x", body); !strings.Contains(got.body, "the body is not JSON: ") {
+			t.Errorf("%s: %s", body, got.body)
+		} else {
+			got.says("bad-json")
 		}
 	}
 	a.do(413, "PUT", "/schedules/x", `{"cron":"@daily","task":"x","options":"`+strings.Repeat("x", 1<<20)+`"}`).says("body-too-large")

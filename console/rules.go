@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -158,14 +159,22 @@ func refused(w http.ResponseWriter, why dispatch.Reason) {
 // putRule is PUT /schedules/{name}.
 func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostRule))
-	if err != nil {
+	if errors.As(err, new(*http.MaxBytesError)) {
 		problemOf(w, http.StatusRequestEntityTooLarge, protocol.ProblemBodyTooLarge,
 			fmt.Sprintf("the document of a schedule may have %d bytes: make its options smaller", mostRule))
 		return
 	}
+	if err != nil {
+		trouble(w, err)
+		return
+	}
 	said, err := cfg.readRule(name, text)
 	if err != nil {
-		problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, err.Error())
+		status, kind := http.StatusUnprocessableEntity, protocol.ProblemBadSchedule
+		if errors.As(err, new(*protocol.JSONError)) {
+			status, kind = http.StatusBadRequest, protocol.ProblemBadJSON
+		}
+		problemOf(w, status, kind, err.Error())
 		return
 	}
 	count, rev, err := conditions(r.Header)

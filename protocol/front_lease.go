@@ -223,7 +223,7 @@ func members(object []byte, into map[string]*[]byte) *refusal {
 		return wrongTerm("the body is " + quoteCapped(object) + ": want an object")
 	}
 	var seen []*[]byte
-	for key, value := range eachMember(object) {
+	for key, value := range EachMember(object) {
 		to := into[string(key)]
 		if to == nil {
 			return wrongTerm(quoteCapped(key) + " is no member of this request's body; there are " +
@@ -243,7 +243,7 @@ func members(object []byte, into map[string]*[]byte) *refusal {
 
 // hasMember tells whether an object has a member of this name.
 func hasMember(object []byte, name string) bool {
-	for key := range eachMember(object) {
+	for key := range EachMember(object) {
 		if string(key) == name {
 			return true
 		}
@@ -251,8 +251,8 @@ func hasMember(object []byte, name string) bool {
 	return false
 }
 
-// eachMember yields the members of a valid JSON object: what stands between a key's quotes, and the value.
-func eachMember(object []byte) func(yield func(key, value []byte) bool) {
+// EachMember yields the members of a valid JSON object: what stands between a key's quotes, and the value.
+func EachMember(object []byte) func(yield func(key, value []byte) bool) {
 	return func(yield func(key, value []byte) bool) {
 		for i := skipWhite(object, 1); object[i] != '}'; {
 			end, _ := scanText(object, i+1)
