@@ -104,7 +104,7 @@ func (d *Dispatcher) staffed(name []byte) bool {
 // limitedCall takes a call that has a priority, a deadline or a time to live.
 func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out *Batch) {
 	end := s.Deadline
-	if s.TTL >= 0 && (end == 0 || now.Wall+s.TTL < end) {
+	if s.TTL > 0 && (end == 0 || now.Wall+s.TTL < end) {
 		end = now.Wall + s.TTL
 	}
 	if end != 0 && end <= now.Wall {
