@@ -114,6 +114,14 @@ func TestNothingOvertakesHello(t *testing.T) {
 	}
 }
 
+// TestNameTooMany: a worker is told which of its names is not registered, and why.
+func TestNameTooMany(t *testing.T) {
+	got := newWorker(t).tell(dispatch.Effect{Kind: dispatch.Refused, Reason: dispatch.TooManyName, Name: []byte("resize")})
+	if !strings.HasPrefix(got, `{"event":"Error","error":{"type":"urn:workman:problem:names-full",`) || !strings.Contains(got, `resize\" is not registered: as many`) {
+		t.Error(got)
+	}
+}
+
 // TestWorkIsRefused: what is wrong with a message of a worker that said Hello is said, and counted.
 func TestWorkIsRefused(t *testing.T) {
 	const of = `"nonce":"` + someNonce + `"`
