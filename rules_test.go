@@ -164,6 +164,8 @@ func TestRulesRefused(t *testing.T) {
 	a.do(400, "PUT", "/schedules/"+strings.Repeat("x", 129), `{"cron":"@daily","task":"x"}`).says("bad-name")
 	a.do(400, "PUT", "/schedules/x", `{"cron":"@daily","task":"x"}`, `If-None-Match: "1"`)
 	a.do(405, "POST", "/schedules/x", "")
+	a.do(404, "PUT", "/schedules/..", `{"cron":"@daily","task":"x"}`)
+	a.do(201, "PUT", "/schedules/%2e%2e", `{"cron":"@daily","task":"x"}`)
 	a.do(404, "POST", "/schedules/x/stop", "")
 	a.do(400, "GET", "/schedules?cursor=ff", "")
 }
