@@ -155,3 +155,6 @@ func (d *Dispatcher) Whereabouts(id ID) string {
 func (d *Dispatcher) AgeSeat(n uint32) {
 	d.peers[pseudo][n] = peer{conn: MakeConn(pseudo, n, 1<<32-2)}
 }
+
+// SetFence sets the last fence.
+func (d *Dispatcher) SetFence(n uint64) { d.fence = n }
