@@ -49,6 +49,17 @@ func TestRules(t *testing.T) {
 	}
 	a.do(412, "PUT", "/schedules/nightly%20report", body, "If-None-Match: *").says("schedule-exists")
 	a.do(412, "PUT", "/schedules/nightly%20report", body, `If-Match: "7"`).says("schedule-changed")
+	for _, old := range []string{`"7"`, `"abc"`, "W/" + tag, `"0"`, `"-1"`} {
+		for _, c := range [][2]string{{"DELETE", ""}, {"POST", "/run"}, {"POST", "/pause"}, {"POST", "/resume"}} {
+			a.do(412, c[0], "/schedules/nightly%20report"+c[1], "", "If-Match: "+old).says("schedule-changed")
+		}
+	}
+	for _, none := range []string{strings.Trim(tag, `"`), tag + ", " + tag, `"`, "abc"} {
+		a.do(400, "DELETE", "/schedules/nightly%20report", "", "If-Match: "+none)
+	}
+	a.do(412, "PUT", "/schedules/nightly%20report", body, `If-Match: "abc"`).says("schedule-changed")
+	a.do(412, "PUT", "/schedules/other", body, "If-Match: *").says("schedule-changed")
+	a.do(200, "PUT", "/schedules/nightly%20report", body, "If-Match: *")
 	changed := a.do(200, "PUT", "/schedules/nightly%20report", `{"cron":"@every 1h","task":"report","paused":true}`, "If-Match: "+tag)
 	if r := changed.rule(); !r.Paused || len(r.Next) != 0 || r.Zone != "UTC" || changed.head.Get("ETag") == tag {
 		t.Errorf("changed: %s", changed.body)
@@ -71,7 +82,7 @@ func TestRules(t *testing.T) {
 	if r := a.get("/schedules/nightly%20report").rule(); r.Cron != "@every 2h" || r.Last.Run != id || len(r.Next) != 10 {
 		t.Errorf("after a restart: %+v", r)
 	}
-	a.do(204, "DELETE", "/schedules/nightly%20report", "")
+	a.do(204, "DELETE", "/schedules/nightly%20report", "", "If-Match: "+a.get("/schedules/nightly%20report").head.Get("ETag"))
 	for _, c := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"POST", "/run"}, {"POST", "/pause"}, {"POST", "/resume"}} {
 		a.do(404, c[0], "/schedules/nightly%20report"+c[1], "").says("no-such-schedule")
 	}
@@ -123,8 +134,11 @@ func TestRulesFire(t *testing.T) {
 func TestRulesRefused(t *testing.T) {
 	a := askerOf(t, launch(t).addr)
 	for _, c := range []struct{ body, says string }{
-		{``, "the body is not JSON: empty"},
 		{`[]`, `want an object like`},
+		{`null`, `want an object like`},
+		{`{"cron":"@daily","task":"x","task":"y"}`, `\"task\" is given twice`},
+		{`{"cron":"@daily","task":"x","t\u0061sk":"y"}`, `\"task\" is given twice`},
+		{`{"cron":"@daily","task":"x","terms":{"attempts":2,"attempts":3}}`, `is given twice`},
 		{`{"task":"x"}`, "cron is missing"},
 		{`{"cron":"0 3 * * *"}`, "task is missing"},
 		{`{"cron":"0 25 * * *","task":"x"}`, `hour is \"25\"`},
@@ -147,10 +161,19 @@ func TestRulesRefused(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.body, got.body, c.says)
 		}
 	}
+	for _, body := range []string{"", `{"cron":"@daily"`, `{"cron":"@daily","task":"x"} x`} {
+		if got := a.do(400, "PUT", "/schedules/x", body); !strings.Contains(got.body, "the body is not JSON: ") {
+			t.Errorf("%s: %s", body, got.body)
+		} else {
+			got.says("bad-json")
+		}
+	}
 	a.do(413, "PUT", "/schedules/x", `{"cron":"@daily","task":"x","options":"`+strings.Repeat("x", 1<<20)+`"}`).says("body-too-large")
 	a.do(400, "PUT", "/schedules/"+strings.Repeat("x", 129), `{"cron":"@daily","task":"x"}`).says("bad-name")
 	a.do(400, "PUT", "/schedules/x", `{"cron":"@daily","task":"x"}`, `If-None-Match: "1"`)
 	a.do(405, "POST", "/schedules/x", "")
+	a.do(404, "PUT", "/schedules/..", `{"cron":"@daily","task":"x"}`)
+	a.do(201, "PUT", "/schedules/%2e%2e", `{"cron":"@daily","task":"x"}`)
 	a.do(404, "POST", "/schedules/x/stop", "")
 	a.do(400, "GET", "/schedules?cursor="+strings.Repeat("x", 129), "")
 }

@@ -1,12 +1,15 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/goccy/go-json"
+
+	"workman/store"
 )
 
 // mostBody is how many bytes the body of a request for a backup may have.
@@ -46,7 +49,11 @@ func (cfg *Config) backUp() http.HandlerFunc {
 		defer busy.Store(false)
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it may take longer than a page; without one there is none to lift
 		if err := cfg.Backup(body.Dir); err != nil {
-			problem(w, http.StatusInternalServerError, err.Error())
+			status := http.StatusInternalServerError
+			if errors.Is(err, store.ErrThere) {
+				status = http.StatusConflict
+			}
+			problem(w, status, err.Error())
 			return
 		}
 		answer(w, http.StatusOK, "application/json; charset=utf-8", map[string]any{"dir": body.Dir})

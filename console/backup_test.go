@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"workman/console"
 	"workman/reactor"
+	"workman/store"
 )
 
 // TestBackup: only on this machine, to an absolute path, one at a time; what goes wrong is said.
@@ -47,6 +49,10 @@ func TestBackup(t *testing.T) {
 	fails = errors.New("no room on the disk")
 	if status, body := post(pages, `{"dir":"/a"}`); status != 500 || !strings.Contains(body, "no room") {
 		t.Errorf("one that fails: %d %s", status, body)
+	}
+	fails = fmt.Errorf("/a %w", store.ErrThere)
+	if status, body := post(pages, `{"dir":"/a"}`); status != 409 || !strings.Contains(body, "/a is there already") {
+		t.Errorf("over another: %d %s", status, body)
 	}
 	fails = nil
 	slow := make(chan int)

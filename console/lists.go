@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"time"
 
@@ -57,7 +58,18 @@ func New(cfg Config) http.Handler {
 		mux.Handle("POST /backup", cfg.backUp())
 		cfg.rules(mux)
 	}
-	return mux
+	return asItIs(mux)
+}
+
+// asItIs refuses paths with segments like .. that net/http would take out, and send whoever asks to what is left then.
+func asItIs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.EscapedPath(); path.Clean(p) != p {
+			problem(w, http.StatusNotFound, "a segment of this path is empty, or only dots: percent-encode them, if they are a name")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type task struct {

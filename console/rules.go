@@ -3,10 +3,12 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"workman/dispatch"
@@ -123,14 +125,19 @@ func (cfg *Config) runRule(w http.ResponseWriter, r *http.Request, name string) 
 
 // doRule has the dispatcher do something with a schedule. It reports false if that was refused, and answered.
 func (cfg *Config) doRule(w http.ResponseWriter, r *http.Request, kind dispatch.Kind, name string) (dispatch.Effect, bool) {
+	rev, err := ifMatch(r.Header)
+	if err != nil {
+		problemOf(w, http.StatusBadRequest, "", err.Error())
+		return dispatch.Effect{}, false
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	effects, err := cfg.Runs.Do(ctx, kind, []dispatch.ID{dispatch.RuleID([]byte(name))})
+	e, err := cfg.Runs.DoRule(ctx, kind, dispatch.RuleID([]byte(name)), rev)
 	if err != nil {
 		trouble(w, err)
 		return dispatch.Effect{}, false
 	}
-	return effects[0], !isRefused(w, &effects[0])
+	return e, !isRefused(w, &e)
 }
 
 func isRefused(w http.ResponseWriter, e *dispatch.Effect) bool {
@@ -152,14 +159,22 @@ func refused(w http.ResponseWriter, why dispatch.Reason) {
 // putRule is PUT /schedules/{name}.
 func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostRule))
-	if err != nil {
+	if errors.As(err, new(*http.MaxBytesError)) {
 		problemOf(w, http.StatusRequestEntityTooLarge, protocol.ProblemBodyTooLarge,
 			fmt.Sprintf("the document of a schedule may have %d bytes: make its options smaller", mostRule))
 		return
 	}
+	if err != nil {
+		trouble(w, err)
+		return
+	}
 	said, err := cfg.readRule(name, text)
 	if err != nil {
-		problemOf(w, http.StatusUnprocessableEntity, protocol.ProblemBadSchedule, err.Error())
+		status, kind := http.StatusUnprocessableEntity, protocol.ProblemBadSchedule
+		if errors.As(err, new(*protocol.JSONError)) {
+			status, kind = http.StatusBadRequest, protocol.ProblemBadJSON
+		}
+		problemOf(w, status, kind, err.Error())
 		return
 	}
 	count, rev, err := conditions(r.Header)
@@ -194,16 +209,29 @@ func conditions(h http.Header) (count uint32, rev int64, err error) {
 	default:
 		return 0, 0, fmt.Errorf("If-None-Match is %.40q, and may only be * here: no schedule of this name is there yet", none)
 	}
-	if match := h.Get("If-Match"); match != "" {
-		text, err := strconv.Unquote(match)
-		if err == nil {
-			rev, err = strconv.ParseInt(text, 10, 64)
-		}
-		if err != nil || rev <= 0 {
-			return 0, 0, fmt.Errorf("If-Match is %.40q, and must be the ETag of a schedule, like \"1790000000000\"", match)
-		}
+	rev, err = ifMatch(h)
+	return count, rev, err
+}
+
+// ifMatch reads which schedule something is to be done with, in the form of an event's At: with any, or only with the one that
+// has an ETag, as it was when it had that (RFC 9110 13.1.1). What is an ETag, and cannot be one of ours, is true of none.
+func ifMatch(h http.Header) (rev int64, err error) {
+	match := strings.Join(h.Values("If-Match"), ", ")
+	tag, weak := strings.CutPrefix(match, "W/")
+	switch n := len(tag); {
+	case match == "":
+		return 0, nil
+	case match == "*":
+		return dispatch.RuleIsThere, nil
+	case n < 2 || tag[0] != '"' || strings.IndexByte(tag[1:], '"') != n-2:
+		return 0, fmt.Errorf("If-Match is %.40q, and must be one ETag, with its quotes, as a schedule came with: like \"1790000000000\"; or *, which is any", match)
+	case !weak:
+		rev, err = strconv.ParseInt(tag[1:n-1], 10, 64)
 	}
-	return count, rev, nil
+	if err != nil || rev <= 0 || strconv.FormatInt(rev, 10) != tag[1:len(tag)-1] {
+		rev = dispatch.RuleIsOther
+	}
+	return rev, nil
 }
 
 // listRules is GET /schedules: in the order of their names, byte by byte.

@@ -42,12 +42,21 @@ var membersOfRule = []struct {
 // readRule reads the document of a schedule. What is wrong with it is for its sender to read: which member, its value, and
 // what may be there.
 func (cfg *Config) readRule(name string, text []byte) (*saidRule, error) {
-	if _, err := protocol.ValidJSON(text); err != nil {
+	at, err := protocol.ValidJSON(text)
+	if err != nil {
 		return nil, fmt.Errorf("the body is %w", err)
 	}
-	all := map[string]json.RawMessage{}
-	if err := json.Unmarshal(text, &all); err != nil {
+	object := at.Of(text)
+	if object[0] != '{' {
 		return nil, fmt.Errorf("the body is %.40q; want an object like {\"cron\":\"0 3 * * *\",\"task\":\"report\"}", text)
+	}
+	all := map[string][]byte{}
+	for key, value := range protocol.EachMember(object) {
+		name, _ := protocol.AppendUnescaped(nil, key)
+		if all[string(name)] != nil {
+			return nil, fmt.Errorf("%.40q is given twice", name)
+		}
+		all[string(name)] = value
 	}
 	s := &saidRule{check: cfg.CheckCallback}
 	s.rule.Name, s.rule.Zone = []byte(name), []byte("UTC")
@@ -66,7 +75,7 @@ func (cfg *Config) readRule(name string, text []byte) (*saidRule, error) {
 }
 
 // isWhole sees that what must be there is, and nothing else is. rest is what was not read.
-func (s *saidRule) isWhole(rest map[string]json.RawMessage) error {
+func (s *saidRule) isWhole(rest map[string][]byte) error {
 	names := []string{}
 	for name := range rest {
 		names = append(names, name)

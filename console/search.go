@@ -9,13 +9,15 @@ import (
 	"workman/store"
 )
 
-// Runs is who knows where runs are now, and can do something to them and to schedules. It is asked about 256 at most.
+// Runs is who knows where runs are now, and can do something to them, to 256 at most at once, and to schedules.
 type Runs interface {
 	// States is where each run is; 0 for one that is not in memory.
 	States(ctx context.Context, runs []dispatch.ID) ([]dispatch.RunState, error)
 	// SetRule has the dispatcher make or change a schedule: see dispatch.SetRule.
 	SetRule(ctx context.Context, rule []byte, count uint32, at int64) (dispatch.Effect, error)
-	// Do has the dispatcher do something to runs or schedules, and returns what came of each.
+	// DoRule has it do something else with a schedule.
+	DoRule(ctx context.Context, kind dispatch.Kind, id dispatch.ID, at int64) (dispatch.Effect, error)
+	// Do has the dispatcher do something to runs, and returns what came of each.
 	Do(ctx context.Context, kind dispatch.Kind, runs []dispatch.ID) ([]dispatch.Effect, error)
 }
 

@@ -33,8 +33,7 @@ type Dispatcher struct {
 	hungry   []hungry
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
-	epoch    uint64 // the server's, in the upper half
-	fences   uint64 // hand-outs to workers that said hello
+	fence    uint64 // of the last hand-out to a worker that said hello; the server's epoch is in the upper half
 	seats    pool[seat]
 	leasing  int       // leases that wait for a task
 	spares   []*worker // of leases that have gone
@@ -338,7 +337,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 // any before, and the highest stamp that was given out: MetaStamp, that of the highest id, or the highest place in line of
 // TableQueue. What comes into line must come behind what is there, whatever the clock says.
 func (d *Dispatcher) Begin(epoch uint32, stamp uint64) {
-	d.epoch = uint64(epoch) << 32
+	d.fence = uint64(epoch) << 32
 	d.places = stamp & stampMask
 	d.due.through, d.due.next = -1, 0
 }

@@ -11,7 +11,7 @@ const (
 	Listed                 // Seq, Nonce, Body: the names, each followed by a newline (no name holds one)
 	Scheduled              // Seq, Nonce, Body: a short View
 	Unscheduled            // Seq, Nonce, Found
-	Refused                // Seq, Nonce, Reason
+	Refused                // Seq, Nonce, Reason; of a RegisterTask: Name
 	Failed                 // Seq, Nonce, Body: a call's worker said that it failed, with an error as JSON
 	Accepted               // Seq, Nonce, Body: a short View: the run is stored, and not finished
 	Done                   // Seq, Nonce, Body: a View: the run that was waited for is finished

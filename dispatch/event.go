@@ -23,6 +23,9 @@ func (c Conn) Slot() uint32 { return uint32(c>>32) & 0xffffff }
 // Generation tells apart the connections that had the same slot.
 func (c Conn) Generation() uint32 { return uint32(c) }
 
+// next is the connection that has its place after it. Generations begin anew after the last.
+func (c Conn) next() Conn { return MakeConn(c.Loop(), c.Slot(), c.Generation()+1) }
+
 // Now is one reading of both clocks, in milliseconds. Mono never goes back and measures how long something took; Wall
 // is Unix time and may be set by people at any moment.
 type Now struct{ Mono, Wall int64 }
@@ -113,8 +116,9 @@ const (
 	ListWorkerInfo // the same of workers
 	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
 
-	// About schedules that recur. Run is the RuleID of the name.
-	SetRule    // Seq, Body: a StoredRule; Count: see RuleIsNew; At: refuse it with RuleChanged unless this is its Rev; 0 is any
+	// About schedules that recur. Run is the RuleID of the name. At: refuse it with RuleChanged unless this is its Rev; 0 is any,
+	// and see RuleIsThere.
+	SetRule    // Seq, Body: a StoredRule; Count: see RuleIsNew
 	DropRule   // Run, Seq
 	PauseRule  // Run, Seq
 	ResumeRule // Run, Seq: it goes on with the next time from now

@@ -150,3 +150,11 @@ func (d *Dispatcher) Whereabouts(id ID) string {
 	}
 	return [...]string{"free", "scheduled", "queued", "tailed", "leased", "settling", "ghost"}[d.tasks.at(slot).state]
 }
+
+// AgeSeat makes the pseudo connection of a seat that nobody has the last but one before its generations begin anew.
+func (d *Dispatcher) AgeSeat(n uint32) {
+	d.peers[pseudo][n] = peer{conn: MakeConn(pseudo, n, 1<<32-2)}
+}
+
+// SetFence sets the last fence.
+func (d *Dispatcher) SetFence(n uint64) { d.fence = n }

@@ -190,14 +190,14 @@ func (m *model) leasedTo(c dispatch.Conn) (tokens []dispatch.Token) {
 	return tokens
 }
 
-// register notes that a worker can do something; too much is ignored.
-func (m *model) register(p *peer, name string, most int) {
+// register notes that a worker can do something, unless that is too much.
+func (m *model) register(p *peer, name string, most int) (ok bool) {
 	switch {
 	case slices.Contains(p.names, name):
 		p.most[name] = most
-		return
+		return true
 	case len(p.names) >= m.cfg.WorkerNames, m.lines[name] == nil && len(m.lines) >= m.cfg.MaxNames:
-		return
+		return false
 	}
 	p.names = append(p.names, name)
 	if p.most == nil {
@@ -208,6 +208,7 @@ func (m *model) register(p *peer, name string, most int) {
 	if l.workers++; l.workers == 1 {
 		m.listed = append(m.listed, name)
 	}
+	return true
 }
 
 // unregister forgets what a worker could do.

@@ -104,7 +104,7 @@ func (d *Dispatcher) staffed(name []byte) bool {
 // limitedCall takes a call that has a priority, a deadline or a time to live.
 func (d *Dispatcher) limitedCall(now Now, ev *Event, base []byte, s *submit, out *Batch) {
 	end := s.Deadline
-	if at := later(now.Wall, s.TTL); s.TTL >= 0 && (end == 0 || at < end) {
+	if at := later(now.Wall, s.TTL); s.TTL > 0 && (end == 0 || at < end) {
 		end = at
 	}
 	if end != 0 && end <= now.Wall {

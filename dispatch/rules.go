@@ -24,6 +24,13 @@ const (
 	RulePausedSaid             // whether it is paused is as it says; otherwise that stays as it is
 )
 
+// What an event about a schedule asks for, in its At, if that is no Rev: there is to be one, or the event is in vain, since what
+// is said of it is true of none.
+const (
+	RuleIsThere int64 = -1
+	RuleIsOther int64 = -2
+)
+
 // aboutRule takes an event about a schedule: what is stored of it is loaded first.
 func (d *Dispatcher) aboutRule(from Conn, ev *Event, base []byte, out *Batch) {
 	body := ev.Body.Of(base)
@@ -76,6 +83,8 @@ func (d *Dispatcher) ruleAsked(now Now, a *ask, body []byte, w *row, out *Batch)
 	}
 	why := Reason(0)
 	switch {
+	case !a.isOf(old):
+		why = RuleChanged
 	case a.event == SetRule:
 		why = d.setRule(now, a, old, body, out)
 	case old == nil:
@@ -94,6 +103,11 @@ func (d *Dispatcher) ruleAsked(now Now, a *ask, body []byte, w *row, out *Batch)
 	return true
 }
 
+// isOf tells whether an event wants something of a schedule as it is now; nil: there is none.
+func (a *ask) isOf(old *StoredRule) bool {
+	return a.at == 0 || old != nil && (a.at == RuleIsThere || uint64(a.at) == old.Rev)
+}
+
 // setRule makes or changes a schedule. The same once more changes nothing.
 func (d *Dispatcher) setRule(now Now, a *ask, old *StoredRule, body []byte, out *Batch) Reason {
 	r, err := DecodeRule(body)
@@ -102,8 +116,6 @@ func (d *Dispatcher) setRule(now Now, a *ask, old *StoredRule, body []byte, out 
 		return NoRule
 	case old != nil && a.num&RuleIsNew != 0:
 		return RuleThere
-	case a.at != 0 && (old == nil || old.Rev != uint64(a.at)):
-		return RuleChanged
 	case len(r.Body) > d.cfg.MaxRun:
 		return TooLarge
 	}

@@ -105,10 +105,23 @@ func (k *kept) checkDueRows() *flaw {
 	return nil
 }
 
-// wasAsked tells whether somebody waits for an answer of that kind about a schedule.
-func (k *kept) wasAsked(id dispatch.ID, kinds ...dispatch.Kind) bool {
+// isTrueOf tells whether what an event's At says of a schedule is so; nil: there is none.
+func isTrueOf(old *dispatch.StoredRule, at int64) bool {
+	switch at {
+	case 0:
+		return true
+	case dispatch.RuleIsThere:
+		return old != nil
+	case dispatch.RuleIsOther:
+		return false
+	}
+	return old != nil && old.Rev == uint64(at)
+}
+
+// wasAsked tells whether somebody waits for an answer of that kind about a schedule, as it was.
+func (k *kept) wasAsked(id dispatch.ID, old *dispatch.StoredRule, kinds ...dispatch.Kind) bool {
 	for _, r := range k.asked {
-		if r.ask.rule == id && slices.Contains(kinds, r.ask.kind) {
+		if r.ask.rule == id && slices.Contains(kinds, r.ask.kind) && isTrueOf(old, r.ask.at) {
 			return true
 		}
 	}
@@ -122,7 +135,7 @@ func (k *kept) checkRule(id dispatch.ID, old, r *dispatch.StoredRule, running bo
 		return nil
 	case r == nil:
 		k.dropped[id] = old
-		if !k.wasAsked(id, dispatch.DropRule) || len(mine) > 0 {
+		if !k.wasAsked(id, old, dispatch.DropRule) || len(mine) > 0 {
 			return flawed("rules", "nobody asked to delete schedule %s", old.Name)
 		}
 		return nil
@@ -143,7 +156,7 @@ func (k *kept) checkRule(id dispatch.ID, old, r *dispatch.StoredRule, running bo
 			return flawed("fires", "run %s is not what schedule %s says", run, r.Name)
 		}
 	}
-	if old.Next == r.Next && k.wasAsked(id, dispatch.FireRule) {
+	if old.Next == r.Next && k.wasAsked(id, old, dispatch.FireRule) {
 		if len(mine) != 1 || r.Last != mine[0].id || r.Runs != old.Runs+1 || r.LastAt != k.now.Wall || mine[0].r.ScheduledFor() != r.LastAt {
 			return flawed("fires", "schedule %s was to run at once: %+v", r.Name, mine)
 		}
@@ -154,7 +167,7 @@ func (k *kept) checkRule(id dispatch.ID, old, r *dispatch.StoredRule, running bo
 
 // checkSet follows what people change.
 func (k *kept) checkSet(id dispatch.ID, old, r *dispatch.StoredRule, mine []*promised) *flaw {
-	if !k.wasAsked(id, dispatch.SetRule, dispatch.PauseRule, dispatch.ResumeRule) || len(mine) > 0 {
+	if !k.wasAsked(id, old, dispatch.SetRule, dispatch.PauseRule, dispatch.ResumeRule) || len(mine) > 0 {
 		return flawed("rules", "nobody asked to change schedule %s", r.Name)
 	}
 	after, want := k.now.Wall, int64(0)

@@ -44,7 +44,7 @@ func (k *kept) askOfRule() *flaw {
 	default:
 		a.kind = dispatch.FireRule
 	}
-	a.run = &id
+	a.run, a.at = &id, k.someCondition(k.ruleIn(k.disk.latest, id))
 	return k.request(nil, a)
 }
 
@@ -56,9 +56,7 @@ func (k *kept) someRule(name []byte) ask {
 		a.count &^= dispatch.RuleIsNew
 	}
 	old := k.ruleIn(k.disk.latest, a.rule)
-	if old != nil && r.IntN(4) == 0 {
-		a.at = int64(old.Rev) - int64(r.IntN(2))
-	}
+	a.at = k.someCondition(old)
 	def := dispatch.StoredRule{
 		Name: name, Zone: []byte("z"), Task: k.task(), Body: fmt.Appendf(nil, `{"rule":"%s","v":%d}`, name, r.IntN(3)),
 		Overlap: dispatch.Overlap(r.IntN(3)), CatchUp: dispatch.CatchUp(r.IntN(3)), Paused: r.IntN(12) == 0,
@@ -79,6 +77,18 @@ func (k *kept) someRule(name []byte) ask {
 	}
 	a.body = def.Append(nil)
 	return a
+}
+
+// someCondition is what is said of a schedule of which something is wanted: mostly nothing.
+func (k *kept) someCondition(old *dispatch.StoredRule) int64 {
+	switch r := k.rng; {
+	case r.IntN(3) > 0:
+		return 0
+	case old == nil || r.IntN(4) == 0:
+		return -1 - int64(r.IntN(2)) // RuleIsThere, RuleIsOther
+	default:
+		return int64(old.Rev) - int64(r.IntN(2))
+	}
 }
 
 // ruleIn is a schedule as one state of the store has it; nil if there is none.

@@ -1,5 +1,7 @@
 package dispatch
 
+import "encoding/binary"
+
 // call takes a call, in no list yet. It returns nil if it was refused.
 func (d *Dispatcher) call(from Conn, ev *Event, base []byte, out *Batch) (uint32, *task) {
 	p := d.peer(from)
@@ -88,7 +90,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 	e.Name = n.text
 	e.Body = d.bytes.bytes(t.data, int(t.nonceLen+t.bodyLen))[t.nonceLen:]
 	if t.promise != 0 || w.hello {
-		d.begin(now, w, slot, t, e)
+		d.begin(now, w, slot, t, e, out)
 	}
 	if w.burst += int(t.bodyLen) + taskMessage; w.burst >= d.cfg.Burst {
 		d.pause(w, out)
@@ -96,7 +98,7 @@ func (d *Dispatcher) handOut(now Now, w *worker, slot uint32, t *task, n *name, 
 }
 
 // begin notes that an attempt begins, and tells a worker that understands it more of the task.
-func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) {
+func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect, out *Batch) {
 	ticket := Ticket{Attempt: int(t.losses) + 1}
 	lasts := int64(0)
 	if w.lease != nil {
@@ -116,12 +118,21 @@ func (d *Dispatcher) begin(now Now, w *worker, slot uint32, t *task, e *Effect) 
 		d.setEnds(now, slot, p, lasts, &ticket)
 	}
 	if w.hello {
-		d.fences++
-		ticket.Fence = d.epoch | d.fences
+		ticket.Fence = d.nextFence(out)
 		first := len(d.shown)
 		d.shown = ticket.Append(d.shown)
 		e.Nonce = d.shown[first:len(d.shown):len(d.shown)]
 	}
+}
+
+// nextFence is higher than any before, of the starts before too. Hand-outs may be so many that they run into the next epoch: long
+// before that, it is recorded to have been one.
+func (d *Dispatcher) nextFence(out *Batch) uint64 {
+	d.fence++
+	if epoch := d.fence>>32 + 1; uint32(d.fence) == 1<<31 && d.cfg.Durable && !d.durable.failed {
+		d.put(out, TableMeta, []byte(MetaEpoch), func(dst []byte) []byte { return binary.BigEndian.AppendUint64(dst, epoch) })
+	}
+	return d.fence
 }
 
 // setEnds notes when an attempt that begins has taken too long, and when its lease is over, if it lasts any time.

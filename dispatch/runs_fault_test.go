@@ -400,7 +400,9 @@ var wrongs = []wrong{
 			bare := dispatch.AppendRow(nil, []byte(l.found[0][1:]), []byte(l.values[0]), nil)
 			base := s.world.bases[len(s.world.bases)-1]
 			body := ev.Body.Of(base)
-			copy(body[len(bare):], make([]byte, len(body)-len(bare))) // as if nothing was known of it
+			if len(body) > len(bare) { // it was not read in vain
+				clear(body[len(bare):]) // as if nothing was known of it
+			}
 		}
 		return false
 	})},

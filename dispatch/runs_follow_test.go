@@ -565,8 +565,7 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 	case dispatch.RuleThere:
 		right = a.count&dispatch.RuleIsNew != 0 && k.ruleIn(k.disk.latest, a.rule) != nil
 	case dispatch.RuleChanged:
-		rule := k.ruleIn(k.disk.latest, a.rule)
-		right = a.at != 0 && (rule == nil || rule.Rev != uint64(a.at))
+		right = !isTrueOf(k.ruleIn(k.disk.latest, a.rule), a.at)
 	case dispatch.NoRun:
 		right = run == nil || !r.known || run.gone
 	case dispatch.RunFinished:

@@ -155,7 +155,7 @@ func (k *kept) request(p *end, a ask) *flaw {
 
 func endOf(t *dispatch.Terms, now dispatch.Now) int64 {
 	end := t.Deadline
-	if t.TTL >= 0 && (end == 0 || after(now.Wall, t.TTL) < end) {
+	if t.TTL > 0 && (end == 0 || after(now.Wall, t.TTL) < end) {
 		end = after(now.Wall, t.TTL)
 	}
 	return end
@@ -186,7 +186,7 @@ func (k *kept) askCall() *flaw {
 		t := dispatch.NewTerms()
 		t.Priority = k.rng.IntN(11) - 1
 		if k.rng.IntN(2) == 0 {
-			t.TTL = k.rng.Int64N(20_000)
+			t.TTL = max(0, k.rng.Int64N(22_000)-2_000)
 		}
 		if k.rng.IntN(2) == 0 {
 			t.Deadline = k.now.Wall + k.rng.Int64N(20_000)

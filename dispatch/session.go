@@ -145,7 +145,7 @@ func (d *Dispatcher) resume(w *worker, to Conn, out *Batch) {
 	d.unseat(w)
 	d.move(w, to)
 	if old.isPseudo() {
-		*d.peer(old) = peer{conn: old + 1}
+		*d.peer(old) = peer{conn: old.next()}
 		return
 	}
 	out.add(Hangup, old)

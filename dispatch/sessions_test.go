@@ -253,3 +253,34 @@ func TestDrainIsTold(t *testing.T) {
 	s.wants(s.say(second, dispatch.Event{Kind: dispatch.SayHello, Token: noToken}, "", "", nil),
 		"Welcome "+showConn(second), "NoMoreTasks "+showConn(second))
 }
+
+// TestSeatsAreUsedForEver: a seat is taken anew by each request for a lease, which may be often enough for its generations to
+// begin anew. Its neighbour's is no business of its then.
+func TestSeatsAreUsedForEver(t *testing.T) {
+	s := newScript(t)
+	take := dispatch.Event{Kind: dispatch.TakeLease, Count: 1, At: 10_000, Token: dispatch.Token{Secret: 60_000}}
+	short := take
+	short.At = 10
+	s.say(borrower, short, "", "a\n", nil) // has the first seat, soon not any more
+	s.say(borrower, take, "", "b\n", nil)  // and the second, and waits
+	s.wants(s.passes(short.At), "NoLease "+showConn(borrower))
+	s.d.AgeSeat(1)
+	for range 3 {
+		s.call("1")
+		lent := s.say(borrower, take, "", "a\n", nil)
+		s.wants(lent, "Leased "+showConn(borrower))
+		ticket, err := dispatch.DecodeTicket(lent[0].Nonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := dispatch.Event{Kind: dispatch.SendResult, Token: lent[0].Token}
+		if got, want := s.workers(), "[a] 1 lease lost\n[b] 0 lease\n"; got != want {
+			t.Errorf("%q, and should be %q", got, want)
+		}
+		s.wants(s.say(borrower, done, "", "2", binary.BigEndian.AppendUint64(nil, ticket.Secret)),
+			"Result "+showConn(producer), "LeaseTaken "+showConn(borrower))
+	}
+	if got, want := s.workers(), "[b] 0 lease\n"; got != want {
+		t.Errorf("%q, and should be %q", got, want)
+	}
+}

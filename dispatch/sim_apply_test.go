@@ -44,7 +44,10 @@ func (m *model) apply(from dispatch.Conn, in *input, s *seen) *flaw {
 	case dispatch.RegisterTask:
 		p := m.peer(from)
 		m.speaks(p)
-		if m.register(p, string(in.name), int(in.count)); len(p.names) > 0 {
+		if !m.register(p, string(in.name), int(in.count)) && p.hello {
+			m.refuse(caller{to: from}, dispatch.TooManyName)
+		}
+		if len(p.names) > 0 {
 			p.worker = true
 		}
 		p.maybe, p.spoke = true, true

@@ -110,6 +110,11 @@ var faults = []fault{
 		return keep
 	}},
 	{name: "not told to be late", caught: "answers", often: 5, effect: when(dispatch.Late, lose)},
+	{name: "not told that a name is too many", caught: "answers", effect: onto(dispatch.Refused, func(s *saboteur, e *dispatch.Effect) {
+		if s.kind == dispatch.RegisterTask {
+			e.To++
+		}
+	})},
 	{name: "another is late", caught: "answers", often: 5,
 		effect: onto(dispatch.Late, func(_ *saboteur, e *dispatch.Effect) { e.Token.Slot++ })},
 	{name: "a lease that is none is taken", caught: "answers", effect: onto(dispatch.Refused, func(_ *saboteur, e *dispatch.Effect) {

@@ -23,7 +23,7 @@ const (
 
 // Keys of TableMeta. Their values are 8 bytes, big-endian.
 const (
-	MetaEpoch = "epoch" // counts the starts of the server
+	MetaEpoch = "epoch" // counts the starts of the server, and each 4 billion hand-outs as one more
 	MetaStamp = "stamp" // no id that was given out and deleted since is higher
 )
 

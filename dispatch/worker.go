@@ -32,9 +32,11 @@ func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out 
 		return
 	case known:
 	case len(w.names) >= d.cfg.WorkerNames:
+		d.notRegistered(w, text, out)
 		return
 	default:
 		if num = d.nameOf(from, text); num == 0 {
+			d.notRegistered(w, text, out)
 			return
 		}
 		at, _ := slices.BinarySearch(w.names, num)
@@ -44,6 +46,14 @@ func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out 
 	d.restrict(w, num, most)
 	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand
 	d.serve(now, w, out)
+}
+
+// notRegistered tells a worker that understands it that a name is too many.
+func (d *Dispatcher) notRegistered(w *worker, text []byte, out *Batch) {
+	if w.hello {
+		d.stats.Refused++
+		out.Effects = append(out.Effects, Effect{Kind: Refused, To: w.conn, Name: text, Reason: TooManyName})
+	}
 }
 
 // staff notes that a worker can do what has this name, which comes at this index of its own.
@@ -138,7 +148,7 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 		d.seatTimer(now, w, d.cfg.Grace)
 		w = nil
 	}
-	*p = peer{conn: from + 1} // the next that can come here
+	*p = peer{conn: from.next()}
 	if w == nil {
 		return
 	}

@@ -14,7 +14,7 @@ var refusals = [...]struct {
 	text   string
 }{
 	dispatch.TooMany:        {503, 1, "urn:workman:problem:queue-full", "as many tasks are waiting as the server may hold (--max-tasks); try again when workers have caught up"},
-	dispatch.TooManyName:    {503, 60, "urn:workman:problem:names-full", "as many different task names are in use as the server may hold (--max-names); use a known name or try again later"},
+	dispatch.TooManyName:    {503, 60, "urn:workman:problem:names-full", "as many different task names are in use as the server may hold (--max-names), or as one worker may register (4096); use a known name or try again later"},
 	dispatch.NoMemory:       {503, 1, "urn:workman:problem:memory-full", "the waiting tasks fill the memory set aside for them (--max-bytes); try again when workers have caught up"},
 	dispatch.Draining:       {503, 5, "urn:workman:problem:draining", "the server is shutting down; try again in a moment, or elsewhere"},
 	dispatch.NotStored:      {503, 30, "urn:workman:problem:not-stored", "the task could not be stored, so it was not accepted; try again later"},
@@ -42,6 +42,10 @@ func encodeRefused(s *Session, e *dispatch.Effect) {
 		return
 	}
 	r := &refusals[e.Reason]
+	if s.Tag&tagEndpoint == tagWorker { // a name that it registers
+		s.tellWrong(&refusal{status: r.status, typ: r.kind, detail: quoteCapped(e.Name) + " is not registered: " + r.text})
+		return
+	}
 	if s.Tag&tagEndpoint != 0 {
 		own, isNew := cutMark(e.Nonce)
 		if isNew {

@@ -60,12 +60,12 @@ type early struct {
 // maxEarly is how many of them one event loop holds. What is more than that is only counted, as before Hello.
 const maxEarly = 256
 
-// tellWrong tells a worker that said Hello what is wrong with its message.
+// tellWrong tells a worker what is wrong with its message: one that said Hello, behind the answer to that.
 func (s *Session) tellWrong(bad *refusal) {
 	b := document.AppendProblem(append(s.f.problem[:0], `{"event":"Error","error":`...), bad.status, bad.typ, bad.detail, nil)
 	s.f.problem = append(b, '}')
 	switch {
-	case s.Tag&tagWelcome != 0:
+	case s.Tag&(tagHello|tagWelcome) != tagHello:
 		s.Send(ws.OpText, s.f.problem)
 	case len(s.f.early) < maxEarly:
 		s.f.early = append(s.f.early, early{s.ID, slices.Clone(s.f.problem)})

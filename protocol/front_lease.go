@@ -1,8 +1,11 @@
 package protocol
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"workman/dispatch"
 )
@@ -165,8 +168,12 @@ func (f *Front) takeLease(s *Session, r *Request) {
 
 // leaseNames appends an array of names to the scratch, each with a newline behind it.
 func (f *Front) leaseNames(raw []byte) (dispatch.Span, *refusal) {
-	if raw == nil || raw[0] != '[' {
-		return dispatch.Span{}, wrongTerm(`tasks is missing: want the names of the tasks to take, such as {"tasks":["resize"]}`)
+	const want = `want the names of the tasks to take, such as {"tasks":["resize"]}`
+	if raw == nil {
+		return dispatch.Span{}, wrongTerm("tasks is missing: " + want)
+	}
+	if raw[0] != '[' {
+		return dispatch.Span{}, wrongTerm("tasks is " + quoteCapped(raw) + ": " + want)
 	}
 	b, n := f.scratch, 0
 	for i := skipWhite(raw, 1); raw[i] != ']'; {
@@ -176,7 +183,11 @@ func (f *Front) leaseNames(raw []byte) (dispatch.Span, *refusal) {
 			return dispatch.Span{}, wrongTerm("tasks has " + quoteCapped(one) + " as number " + strconv.Itoa(n) + ": want at most 100 names, as texts")
 		}
 		name := len(b)
-		b, _ = AppendUnescaped(b, one[1:len(one)-1]) // half a surrogate pair is left as what is no UTF-8, and is no name
+		var isText bool
+		if b, isText = AppendUnescaped(b, one[1:len(one)-1]); !isText {
+			return dispatch.Span{}, &refusal{status: http.StatusBadRequest, typ: ProblemBadName, detail: "tasks: " + quoteCapped(one) +
+				" is no task name: it holds half of a surrogate pair, which is no character"}
+		}
 		if err := CheckName(b[name:]); err != nil {
 			return dispatch.Span{}, &refusal{status: http.StatusBadRequest, typ: ProblemBadName, detail: "tasks: " + err.Error()}
 		}
@@ -212,10 +223,11 @@ func members(object []byte, into map[string]*[]byte) *refusal {
 		return wrongTerm("the body is " + quoteCapped(object) + ": want an object")
 	}
 	var seen []*[]byte
-	for key, value := range eachMember(object) {
+	for key, value := range EachMember(object) {
 		to := into[string(key)]
 		if to == nil {
-			return wrongTerm(quoteCapped(key) + " is no member of this request's body")
+			return wrongTerm(quoteCapped(key) + " is no member of this request's body; there are " +
+				strings.Join(slices.Sorted(maps.Keys(into)), ", "))
 		}
 		for _, s := range seen {
 			if s == to {
@@ -231,7 +243,7 @@ func members(object []byte, into map[string]*[]byte) *refusal {
 
 // hasMember tells whether an object has a member of this name.
 func hasMember(object []byte, name string) bool {
-	for key := range eachMember(object) {
+	for key := range EachMember(object) {
 		if string(key) == name {
 			return true
 		}
@@ -239,8 +251,8 @@ func hasMember(object []byte, name string) bool {
 	return false
 }
 
-// eachMember yields the members of a valid JSON object: what stands between a key's quotes, and the value.
-func eachMember(object []byte) func(yield func(key, value []byte) bool) {
+// EachMember yields the members of a valid JSON object: what stands between a key's quotes, and the value.
+func EachMember(object []byte) func(yield func(key, value []byte) bool) {
 	return func(yield func(key, value []byte) bool) {
 		for i := skipWhite(object, 1); object[i] != '}'; {
 			end, _ := scanText(object, i+1)

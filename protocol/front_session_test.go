@@ -42,12 +42,20 @@ func TestHello(t *testing.T) {
 	// Before Hello nobody is answered, and what came with it is counted as what makes no sense.
 	const of = `"nonce":"` + someNonce + `"`
 	for _, m := range []string{
-		`{"action":"SendError",` + of + `,"error":"no"}`, "not JSON", `{"action":"Bogus"}`, `{"action":"Hello"}`, `{"action":"RegisterTask","name":""}`,
+		`{"action":"SendError",` + of + `,"error":"no"}`, "not JSON", `{"action":"Bogus"}`, `{"action":"RegisterTask","name":""}`,
 		`{"action":"Extend",` + of + `,"for":"30s"}`, `{"action":"Progress",` + of + `,"value":1}`, `{"action":"Drain"}`, `{"action":"Drain",` + of + `}`,
-		`{"action":"RunTasks","name":"a","options":[]}`, `{"action":"Hello","version":1,"session":7}`,
+		`{"action":"RunTasks","name":"a","options":[]}`,
 	} {
 		if out := d.say(m); out != "" || d.one() != nothing {
 			t.Errorf("%s before Hello: %q, %+v", m, out, d.events)
+		}
+	}
+	// But who wants to say it is told how.
+	for m, want := range map[string]string{
+		`{"action":"Hello"}`: "is no value for version: want 1", `{"action":"Hello","version":1,"session":7}`: "is no value for session",
+	} {
+		if out := d.say(m); !strings.HasPrefix(out, `{"event":"Error","error":{"type":"urn:workman:problem:bad-term"`) || !strings.Contains(out, want) || d.one() != nothing {
+			t.Errorf("%s: %q, %+v, want %s", m, out, d.events, want)
 		}
 	}
 	if out := d.say(workersHello); out != "" || d.one() != (heard{kind: dispatch.SayHello}) {
@@ -103,6 +111,14 @@ func TestNothingOvertakesHello(t *testing.T) {
 	}
 	if out := d.tell(dispatch.Effect{Kind: dispatch.Welcome, Token: someToken}); strings.Contains(out, "Error") {
 		t.Errorf("and again: %q", out)
+	}
+}
+
+// TestNameTooMany: a worker is told which of its names is not registered, and why.
+func TestNameTooMany(t *testing.T) {
+	got := newWorker(t).tell(dispatch.Effect{Kind: dispatch.Refused, Reason: dispatch.TooManyName, Name: []byte("resize")})
+	if !strings.HasPrefix(got, `{"event":"Error","error":{"type":"urn:workman:problem:names-full",`) || !strings.Contains(got, `resize\" is not registered: as many`) {
+		t.Error(got)
 	}
 }
 

@@ -7,21 +7,22 @@ import (
 )
 
 // worker makes an event of a worker's message. What is wrong with it is counted, and answered only if the worker said
-// Hello: one of old takes every message for a task, would answer it, and so on in a circle.
+// Hello, or wanted to: one of old takes every message for a task, would answer it, and so on in a circle.
 func (f *Front) worker(s *Session, base []byte, err error) {
 	var bad *refusal
+	understands := s.Tag&tagHello != 0
 	switch {
 	case err != nil:
 		bad = &refusal{status: http.StatusBadRequest, typ: problemOf(err), detail: err.Error()}
 	case f.msg.Action == ActionHello:
-		bad = f.hello(s, base)
+		bad, understands = f.hello(s, base), true
 	case s.Tag&tagHello != 0:
 		bad = f.work(s, base)
 	default:
 		bad = f.workOfOld(s, base)
 	}
 	if bad != nil {
-		f.invalidWork(s, bad)
+		f.invalidWork(s, bad, understands)
 	}
 }
 
@@ -59,10 +60,10 @@ func (f *Front) noWork(base []byte) *refusal {
 	return wrongMessage("this action is none of a worker's: " + actionText(f.msg.ActionText.Of(base)))
 }
 
-// invalidWork counts a message of a worker that makes no sense.
-func (f *Front) invalidWork(s *Session, bad *refusal) {
+// invalidWork counts a message of a worker that makes no sense, and says so to one who understands it.
+func (f *Front) invalidWork(s *Session, bad *refusal, understands bool) {
 	f.event(s, nil).Kind = dispatch.SendResult // of no task: counted as a bad one
-	if s.Tag&tagHello != 0 {
+	if understands {
 		s.tellWrong(bad)
 	}
 	f.strike(s)

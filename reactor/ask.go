@@ -116,7 +116,7 @@ func (t *Tasks) Drain(ctx context.Context) error {
 func (t *Tasks) Stop(ctx context.Context) error { return t.tellAndWait(ctx, dispatch.Stop) }
 
 // Do has the dispatcher show, cancel, retry or forget runs, MaxAsked at most: kind is ReadRun, CancelRun, RetryRun or
-// ForgetRun; or do something with schedules, by their ids: DropRule, PauseRule, ResumeRule or FireRule. Of each it returns the effect, with Kind, Reason, Body and Found; what was promised is durable then.
+// ForgetRun. Of each it returns the effect, with Kind, Reason, Body and Found; what was promised is durable then.
 func (t *Tasks) Do(ctx context.Context, kind dispatch.Kind, runs []dispatch.ID) ([]dispatch.Effect, error) {
 	if len(runs) == 0 {
 		return nil, nil
@@ -145,7 +145,18 @@ func (t *Tasks) Do(ctx context.Context, kind dispatch.Kind, runs []dispatch.ID) 
 // the event's, see dispatch.SetRule. It returns the effect, as Do does.
 func (t *Tasks) SetRule(ctx context.Context, rule []byte, count uint32, at int64) (dispatch.Effect, error) {
 	ev := dispatch.Event{Kind: dispatch.SetRule, Count: count, At: at, Body: dispatch.Span{Len: uint32(len(rule))}}
-	a, err := t.ask(ctx, dispatch.Input{Base: rule, Events: []dispatch.Event{ev}})
+	return t.about(ctx, ev, rule)
+}
+
+// DoRule has it do something else with one, by its id: DropRule, PauseRule, ResumeRule or FireRule. at is the event's.
+func (t *Tasks) DoRule(ctx context.Context, kind dispatch.Kind, id dispatch.ID, at int64) (dispatch.Effect, error) {
+	ev := dispatch.Event{Kind: kind, At: at}
+	*ev.Run() = dispatch.Span{Len: uint32(len(id))}
+	return t.about(ctx, ev, id[:])
+}
+
+func (t *Tasks) about(ctx context.Context, ev dispatch.Event, base []byte) (dispatch.Effect, error) {
+	a, err := t.ask(ctx, dispatch.Input{Base: base, Events: []dispatch.Event{ev}})
 	if err != nil {
 		return dispatch.Effect{}, err
 	}

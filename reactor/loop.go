@@ -212,7 +212,9 @@ func (l *Loop) open(gc gnet.Conn) *conn {
 		l.conns = append(l.conns, nil)
 		l.gens = append(l.gens, 0)
 	}
-	l.gens[slot]++
+	if l.gens[slot]++; l.gens[slot] == 0 { // the zero Conn is nobody
+		l.gens[slot]++
+	}
 	now := l.server.second()
 	c := &conn{gc: gc, loop: l, phased: now, heard: now, pinged: now}
 	l.conns[slot] = c

@@ -71,7 +71,7 @@ func ParseCron(text string) (Cron, error) {
 	}
 	words := strings.Fields(text)
 	if len(words) > 0 && strings.HasPrefix(words[0], "@") {
-		if words[0] == "@every" {
+		if strings.EqualFold(words[0], "@every") {
 			return parseEvery(words[1:])
 		}
 		long, ok := shorthands[strings.ToLower(words[0])]
@@ -169,6 +169,9 @@ func (f *field) part(text string) (set uint64, why string) {
 		case ranged:
 			if high, ok = f.value(to); !ok {
 				return 0, fmt.Sprintf(", where %.20q is none of them", to)
+			}
+			if high == 0 && f.high == 7 && low > 0 { // Sunday, at the end of the week: mon-sun
+				high = 7
 			}
 		case !stepped:
 			high = low

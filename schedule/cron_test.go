@@ -13,7 +13,7 @@ import (
 func TestParseCron(t *testing.T) {
 	for _, good := range []string{
 		"* * * * *", "*/15 * * * *", "0 3 * * *", "30 0 3 * * *", "0 0 29 2 *", "5,10-20/3,59 1-3 1 jan-MAR,12 sun", "0 0 ? * 7", "10/20 * * * *",
-		"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@Midnight", "@hourly", "@every 90s", "@every 1h30m", "  0  3 * *   * ",
+		"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@Midnight", "@hourly", "@every 90s", "@Every 1h30m", "* * * * mon-sun", "  0  3 * *   * ",
 	} {
 		if _, err := schedule.ParseCron(good); err != nil {
 			t.Errorf("%q: %v", good, err)
@@ -32,6 +32,7 @@ func TestParseCron(t *testing.T) {
 		{"*/0 * * * *", `where the step "0" is none`},
 		{"*/x * * * *", `where the step "x" is none`},
 		{"22-6 * * * *", `where 22-6 runs backwards`},
+		{"* * * * fri-mon", `where fri-mon runs backwards`},
 		{"1-99 * * * *", `where "99" is none of them`},
 		{"1,,2 * * * *", `minute is "1,,2"`},
 		{"+1 * * * *", `minute is "+1"`},
@@ -64,6 +65,8 @@ func TestNextExamples(t *testing.T) {
 		{"UTC", "0 0 */2 * 1", "2026-02-01T00:00:00Z", []string{"2026-02-09T00:00:00Z", "2026-02-23T00:00:00Z"}},
 		{"UTC", "0 0 29 2 *", "2097-01-01T00:00:00Z", []string{"2104-02-29T00:00:00Z"}},
 		{"UTC", "0 0 * * 7", "2026-11-26T00:00:00Z", []string{"2026-11-29T00:00:00Z"}},
+		{"UTC", "0 0 * * sat-sun", "2026-11-26T00:00:00Z", []string{"2026-11-28T00:00:00Z", "2026-11-29T00:00:00Z", "2026-12-05T00:00:00Z"}},
+		{"UTC", "0 0 * * sun-mon", "2026-11-26T00:00:00Z", []string{"2026-11-29T00:00:00Z", "2026-11-30T00:00:00Z", "2026-12-06T00:00:00Z"}},
 		// 03:00 to 04:00 is left out, on 2027-03-28; it is there twice on 2026-10-25.
 		{"Europe/Helsinki", "30 3 * * *", "2027-03-27T12:00:00Z", []string{"2027-03-28T04:00:00+03:00", "2027-03-29T03:30:00+03:00"}},
 		{"Europe/Helsinki", "30 3 * * *", "2026-10-24T12:00:00Z", []string{"2026-10-25T03:30:00+03:00", "2026-10-26T03:30:00+02:00"}},

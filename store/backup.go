@@ -30,7 +30,7 @@ func (s *Store) Backup(dir string) error {
 		if there, err := exists(fs, name); err != nil {
 			return fmt.Errorf("store: backing up to %s: %w", dir, err)
 		} else if there {
-			return fmt.Errorf("store: backing up to %s: %s is there already: remove it, or choose another name", dir, name)
+			return fmt.Errorf("store: backing up to %s: %s %w: remove it, or choose another name", dir, name, ErrThere)
 		}
 	}
 	err := s.copyTo(dir + notYet)

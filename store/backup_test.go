@@ -57,7 +57,7 @@ func TestBackup(t *testing.T) {
 			<-done
 			back("idle")
 			back("idle again")
-			if err := s.Backup(fs.PathJoin(folder, "two")); err == nil || !strings.Contains(err.Error(), "is there already") {
+			if err := s.Backup(fs.PathJoin(folder, "two")); !errors.Is(err, store.ErrThere) || !strings.Contains(err.Error(), "two is there already: remove it") {
 				t.Errorf("over another backup: %v", err)
 			}
 			closeStore(t, s)

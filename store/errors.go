@@ -17,6 +17,8 @@ var (
 	ErrClosed = errors.New("store: closed")
 	// ErrInUse is returned when another process has the folder open.
 	ErrInUse = errors.New("store: the folder is in use by another server: stop that one, or give this one another folder")
+	// ErrThere is returned for a backup into a folder that is there.
+	ErrThere = errors.New("is there already")
 	// ErrNewer is returned for a folder that a newer version has written. It is left as it is.
 	ErrNewer = errors.New("store: the folder was written by a newer version: use that version, or another folder")
 	// ErrDamaged is returned when something that was written is not there any more, or not as it was written. Nothing
