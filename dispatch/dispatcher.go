@@ -30,6 +30,7 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	rules    rules
+	calls    int // in memory
 	hungry   []hungry
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
@@ -287,9 +288,6 @@ func (d *Dispatcher) stamp(now Now) uint64 {
 	d.places = max(d.places+1, uint64(now.Wall)<<12) & stampMask
 	return d.places
 }
-
-// held is how many tasks are in memory.
-func (d *Dispatcher) held() int { return d.stats.Queued + d.stats.Leased + d.stats.Schedule }
 
 // tick does what is due, so much at most: Sleep then asks for the next Tick at once.
 func (d *Dispatcher) tick(now Now, out *Batch) {

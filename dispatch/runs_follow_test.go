@@ -472,6 +472,7 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 		if err != nil || w.ID != *a.run {
 			return flawed("answers", "it explains %+v: %v", w, err)
 		}
+		k.why = w
 		return nil
 	}
 	v, err := dispatch.DecodeView(e.Body)
