@@ -351,6 +351,7 @@ func (d *Dispatcher) Stored(text []byte, rank uint8, n int) {
 	}
 	l.gap.stored += n
 	d.stats.Stored += n
+	d.durable.used = true
 }
 
 // Kept says how many finished runs the store keeps, and their bytes, before the first Step.
