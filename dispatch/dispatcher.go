@@ -157,6 +157,9 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 	case ListWorkerInfo:
 		s := d.surveyWorkers(uint32(ev.At), int(ev.Count))
 		out.Asked, out.Survey = ev.Seq, &s
+	case ListRunning:
+		s := d.surveyRunning(uint32(ev.At), int(ev.Count))
+		out.Asked, out.Survey = ev.Seq, &s
 	case ListRunStates:
 		s := d.surveyRuns(ev.Body.Of(base))
 		out.Asked, out.Survey = ev.Seq, &s

@@ -115,7 +115,7 @@ type Batch struct {
 	Calls   []ID    // runs whose callback is to be made
 	Asked   uint64  // the Seq of the event that the next two answer
 	Stats   *Stats  // answers Report; nil otherwise
-	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
+	Survey  *Survey // answers ListTaskInfo and those behind it; nil otherwise
 	Fault   Fault   // 0: none
 }
 
