@@ -61,11 +61,14 @@ func TestStoreFails(t *testing.T) {
 	running := a.submit("mail", "4")
 	k := w.take()
 
+	a.do(200, "GET", "/readyz", "")
 	fails.Store(true)
 	q.say(`{"action":"RunTask","name":"mail","nonce":1,"durable":true}`)
 	if got := q.hear(); !strings.HasPrefix(got, `{"nonce":1,"error":{"type":"urn:workman:problem:not-stored"`) {
 		t.Errorf("whoever waits for the promise that failed is told %s", got)
 	}
+	a.do(503, "GET", "/readyz", "").says("not-stored")
+	a.do(200, "GET", "/healthz", "")
 	for _, fields := range [][]string{{"Prefer: respond-async"}, {"Prefer: wait=5"}, {"Idempotency-Key: new"}} {
 		a.do(503, "POST", "/task/none", "1", fields...).says("not-stored")
 	}

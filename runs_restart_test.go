@@ -108,6 +108,34 @@ func TestRunsOverRestart(t *testing.T) {
 	}
 }
 
+// TestOrderOverRestart: of runs that were stored before a server was killed, one worker is handed those of the highest priority
+// first, and of each priority the oldest, from the first one on: though they all have to come from the disk.
+func TestOrderOverRestart(t *testing.T) {
+	const count, priorities = 1000, 10
+	p := launch(t)
+	a := askerOf(t, p.addr)
+	want := make([][]string, priorities)
+	for i := range count {
+		n := i * 7 % priorities
+		want[n] = append(want[n], a.submit(fmt.Sprintf("mail?priority=%d", n), fmt.Sprint(i)))
+	}
+	p.kill()
+	p = launch(t, "WORKMAN_DATA="+p.data())
+	w := newHand(t, p.addr)
+	w.say(`{"action":"GetTask"}`) // it is ready before anything is loaded
+	w.say(`{"action":"RegisterTask","name":"mail"}`)
+	for n := priorities - 1; n >= 0; n-- {
+		for i, id := range want[n] {
+			k := w.next()
+			if k.Run != id {
+				t.Fatalf("number %d of priority %d: handed out %+v, want run %s", i+1, n, k, id)
+			}
+			w.done(k, "1")
+			w.say(`{"action":"GetTask"}`)
+		}
+	}
+}
+
 // TestTimesOverRestart: a time to live, a deadline and a back-off go on while the server is down.
 func TestTimesOverRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")

@@ -47,11 +47,17 @@ func million(b *testing.B, s *server, n int) {
 	}
 }
 
-// BenchmarkRuns is a page of a hundred of a million runs, by each way to find them. The last two look at as much as one
-// page may, and find nothing.
+// BenchmarkRuns is a page of a hundred of a million runs, by each way to find them; ten are with a worker. The last two look at
+// as much as one page may, and find nothing.
 func BenchmarkRuns(b *testing.B) {
 	s := serve(b)
 	million(b, s, 1_000_000)
+	s.say(worker, dispatch.Event{Kind: dispatch.RegisterTask}, "ship", "", nil)
+	s.say(worker, dispatch.Event{Kind: dispatch.GetTask, Count: 10}, "", "", nil)
+	for range 10 {
+		s.run("ship", nil)
+	}
+	s.settled()
 	for _, query := range []string{
 		"", "state=succeeded", "state=dead", "state=dead&task=task-0", "state=pending", "state=pending&task=task-3", "state=running",
 		"task=task-7", "label=n:1", "key=none",

@@ -53,7 +53,7 @@ func (cfg *Config) changeRuns(c *change) http.HandlerFunc {
 		if !query.Has("dry_run") {
 			f.dry = c.dry
 		}
-		s, err := cfg.search(&f)
+		s, err := cfg.search(r.Context(), &f)
 		if err != nil {
 			trouble(w, err)
 			return

@@ -137,7 +137,7 @@ func (l *lanes) Pop() any {
 func (l *lanes) start(s *store.Store, f *filter) error {
 	kept := (*l)[:0]
 	for _, one := range *l {
-		if one.rows == nil {
+		if one.rows == nil && !one.ended {
 			if err := one.fill(s, f); err != nil {
 				return err
 			}

@@ -18,10 +18,11 @@ import (
 
 // Source is who knows what there is.
 type Source interface {
-	// TaskInfo and WorkerInfo return a page that begins at a place: 0, or Survey.Next of the page before. The page may
-	// be empty and not the last.
+	// TaskInfo, WorkerInfo and Running return a page that begins at a place: 0, or Survey.Next of the page before. The page
+	// may be empty and not the last.
 	TaskInfo(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
 	WorkerInfo(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
+	Running(ctx context.Context, from uint32, limit int) (dispatch.Survey, error)
 }
 
 // Config is what the pages show, and of what.

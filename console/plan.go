@@ -24,8 +24,8 @@ const dueSoon = 2000
 var errCursor = errors.New("cursor is of another list than this one: begin anew, without it")
 
 // plan says where to look for the runs that are asked for: in these lanes, and then in those. now is in milliseconds of Unix
-// time.
-func (f *filter) plan(s *store.Store, now int64) (all, then lanes, err error) {
+// time, and running makes the lanes of what is with a worker.
+func (f *filter) plan(s *store.Store, now int64, running func() (lanes, error)) (all, then lanes, err error) {
 	switch {
 	case len(f.cursor) > 0 && f.cursor[0] == dispatch.TableRuns:
 	case f.key != nil && f.task != nil:
@@ -33,7 +33,9 @@ func (f *filter) plan(s *store.Store, now int64) (all, then lanes, err error) {
 		return all, nil, err
 	case f.state == dispatch.Waiting || f.state == dispatch.Retrying:
 		all = lanes{{table: dispatch.TableDue, forward: true, size: wideLane}}
-	case f.state == dispatch.Pending || f.state == dispatch.Running:
+	case f.state == dispatch.Running:
+		all, err = running()
+	case f.state == dispatch.Pending:
 		if all, err = f.perName(s, dispatch.TableQueue, nil); err == nil && all != nil && !f.isAt(dispatch.TableQueue) {
 			// What came due while it was in memory is in line, and still where it was in the store.
 			all, then = lanes{{
@@ -80,6 +82,10 @@ func (f *filter) bound(l *lane) {
 func (l *lane) goOn(order []byte) {
 	key := append(bytes.Clone(l.from[:l.prefix]), order...)
 	switch {
+	case l.ended: // its rows are all there
+		for len(l.rows) > 0 && bytes.Compare(l.rows[0].order, order) <= 0 {
+			l.rows = l.rows[1:]
+		}
 	case l.forward && bytes.Compare(key, l.from) >= 0:
 		l.from = append(key, 0)
 	case !l.forward && (l.to == nil || bytes.Compare(key, l.to) < 0):
@@ -122,7 +128,6 @@ func (f *filter) perName(s *store.Store, table store.Table, from []byte) (all la
 		}
 		all = append(all, &lane{
 			table: table, prefix: len(prefix), from: prefix, to: after(prefix), size: narrowLane,
-			forward: f.state == dispatch.Running, // those that run are the first in line
 		})
 		to = prefix
 	}

@@ -14,8 +14,7 @@ import (
 var mostLooked = 10_000
 
 // listRuns is GET /runs: the newest first; those that are scheduled or retrying, the soonest first; those that are with a
-// worker, the first in line first. Of those that are pending or with a worker, the ones come ahead that became so when their
-// time came.
+// worker, the first in line first. Of those that are pending, the ones come ahead that became so when their time came.
 func (cfg *Config) listRuns() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f, query, err := readFilter(r.URL.RawQuery, choosing, paging)
@@ -40,7 +39,7 @@ func (cfg *Config) page(w http.ResponseWriter, r *http.Request, what string, f *
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	s, err := cfg.search(f)
+	s, err := cfg.search(ctx, f)
 	if err != nil {
 		trouble(w, err)
 		return

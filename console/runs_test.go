@@ -215,6 +215,19 @@ func TestRunningOfNames(t *testing.T) {
 	}
 }
 
+// TestRunningAmongMany: how many wait is nothing to those that run. They are on one page, which says that it is the last.
+func TestRunningAmongMany(t *testing.T) {
+	s := fill(t)
+	defer console.SetLook(10)()
+	if p := s.ask("GET", "/runs?state=running", 200); len(p.Runs) != 3 || p.Next != "" {
+		t.Errorf("of 3 that run beside 47 that wait: %s", p.raw)
+	}
+	first := s.ask("GET", "/runs?state=running&limit=2", 200)
+	if rest := s.ask("GET", first.Next, 200); len(first.Runs) != 2 || len(rest.Runs) != 1 || rest.Next != "" {
+		t.Errorf("two, and one: %s %s", first.raw, rest.raw)
+	}
+}
+
 // TestDue: a run whose time has come is not scheduled any more, though the store has it so while it is in memory.
 func TestDue(t *testing.T) {
 	s := serve(t)

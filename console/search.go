@@ -41,10 +41,10 @@ type hit struct {
 	cursor []byte
 }
 
-func (cfg *Config) search(f *filter) (*search, error) {
+func (cfg *Config) search(ctx context.Context, f *filter) (*search, error) {
 	s := &search{filter: f, store: cfg.Store, runs: cfg.Runs}
 	var err error
-	if s.lanes, s.then, err = f.plan(cfg.Store, cfg.Now().UnixMilli()); err != nil {
+	if s.lanes, s.then, err = f.plan(cfg.Store, cfg.Now().UnixMilli(), func() (lanes, error) { return cfg.running(ctx) }); err != nil {
 		return nil, err
 	}
 	return s, s.lanes.start(cfg.Store, f)

@@ -165,6 +165,7 @@ func (d *Dispatcher) loaded(now Now, ev *Event, base []byte, out *Batch) {
 		return
 	}
 	a := *q.open.at(i)
+	d.durable.used = d.durable.used || ev.Body.Len > 0
 	q.open.at(i).done = true
 	q.busy--
 	for q.open.len() > 0 && q.open.head().done {

@@ -397,7 +397,7 @@ func (d *Dispatcher) explain(a *ask, slot uint32, nonce []byte, w *row, out *Bat
 	case Retrying:
 		y.Code = WhyRetrying
 	case Pending:
-		d.explainPending(&y, slot)
+		d.explainPending(&y, slot, w)
 	case Running:
 		p := d.promises.at(d.tasks.at(slot).promise)
 		y.Code, y.Since = WhyRunning, p.began
@@ -414,10 +414,26 @@ func (d *Dispatcher) explain(a *ask, slot uint32, nonce []byte, w *row, out *Bat
 // whyLook is how many tasks are counted of those ahead of a run: the dispatcher does nothing else meanwhile.
 const whyLook = 10_000
 
-func (d *Dispatcher) explainPending(y *Why, slot uint32) {
+// isStarved tells whether a run that is on the disk only could not be loaded when that was tried last.
+func (d *Dispatcher) isStarved(w *row) bool {
+	r, err := DecodeRun(w.also[0])
+	if err != nil {
+		return false
+	}
+	num := d.names.find(r.Name, 0)
+	if num == 0 {
+		return false
+	}
+	g := d.names.all[num].queue.lane(r.Rank).gap
+	return g != nil && g.hungry
+}
+
+func (d *Dispatcher) explainPending(y *Why, slot uint32, w *row) {
 	switch {
 	case y.Workers == 0:
 		y.Code = WhyNobody
+	case slot == 0 && d.isStarved(w):
+		y.Code = WhyNotLoaded
 	case y.Ready:
 		y.Code = WhyNext
 	default:

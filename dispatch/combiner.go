@@ -173,13 +173,21 @@ func (c *Combiner) keep(mine *Input, pos uint64) {
 	c.behind.Add(int64(len(mine.Events)))
 }
 
-// step runs one input. A panic costs the connection that it came from, not the server.
+// step runs one input. A panic costs the connection that it came from, not the server; and durable work, if there is any. What
+// the input had written is lost, and what others wait for with it. What it was about to change in memory is changed in part: a
+// run may be in no list any more, or taken for stored. None of that shows by itself, and what is on the disk is right. So
+// nothing is kept from then on, and the next start goes on from there.
 func (c *Combiner) step(now Now, cell *cell, sink Sink) {
 	in := &cell.in
 	defer func() {
 		if p := recover(); p != nil {
 			c.batch.Reset()
 			sink.Panicked(in.From, p)
+			if c.d.durable.used {
+				c.batch.Fault = Panicked
+				sink.Deliver(&c.batch)
+				c.batch.Reset()
+			}
 		}
 	}()
 	for i := range in.Events {

@@ -7,7 +7,7 @@ import (
 
 // Config bounds what a [Dispatcher] holds. Everything over a bound is refused with a [Reason].
 type Config struct {
-	MaxTasks     int     // tasks in memory: queued, with a worker, or waiting for their time
+	MaxTasks     int     // tasks in memory: queued, with a worker, or waiting for their time. A part is kept for calls, and one for runs: see reserve
 	ConnTasks    int     // of these, calls of one connection that are not answered
 	MaxRuns      int     // of these, runs; the others are on the disk only
 	MaxNames     int     // different task names known at once

@@ -30,6 +30,7 @@ type Dispatcher struct {
 	due      due
 	keep     keep
 	rules    rules
+	calls    int // in memory
 	hungry   []hungry
 	evicted  uint32 // the last name that was looked at to make room
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
@@ -154,6 +155,9 @@ func (d *Dispatcher) stepServer(now Now, from Conn, ev *Event, base []byte, out 
 		out.Asked, out.Survey = ev.Seq, &s
 	case ListWorkerInfo:
 		s := d.surveyWorkers(uint32(ev.At), int(ev.Count))
+		out.Asked, out.Survey = ev.Seq, &s
+	case ListRunning:
+		s := d.surveyRunning(uint32(ev.At), int(ev.Count))
 		out.Asked, out.Survey = ev.Seq, &s
 	case ListRunStates:
 		s := d.surveyRuns(ev.Body.Of(base))
@@ -287,9 +291,6 @@ func (d *Dispatcher) stamp(now Now) uint64 {
 	return d.places
 }
 
-// held is how many tasks are in memory.
-func (d *Dispatcher) held() int { return d.stats.Queued + d.stats.Leased + d.stats.Schedule }
-
 // tick does what is due, so much at most: Sleep then asks for the next Tick at once.
 func (d *Dispatcher) tick(now Now, out *Batch) {
 	d.releaseParked(releaseStep, out)
@@ -352,6 +353,7 @@ func (d *Dispatcher) Stored(text []byte, rank uint8, n int) {
 	}
 	l.gap.stored += n
 	d.stats.Stored += n
+	d.durable.used = true
 }
 
 // Kept says how many finished runs the store keeps, and their bytes, before the first Step.

@@ -17,6 +17,7 @@ type durable struct {
 	keyOrder  fifo[keyOrder] // by batch
 	keyDrain  fifo[keyOrder] // as drained
 	held      fifo[held]     // by batch
+	used      bool           // the store has something of this dispatcher, or had something for it
 	failed    bool
 	low       bool
 }
@@ -66,6 +67,7 @@ func hashOf(parts ...[]byte) (h [16]byte) {
 func (d *Dispatcher) number(out *Batch) {
 	if out.N == 0 {
 		d.durable.batches++
+		d.durable.used = true
 		out.N = d.durable.batches
 		d.durable.sizes.push(batchSize{n: out.N})
 	}
@@ -277,6 +279,7 @@ func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 	d.asks.giveUp(d, NotStored, out)
 	d.waits.refuseAll(d, NotStored, out)
 	d.forgetRuns()
+	out.Fault = Stopped
 }
 
 // forgetRuns drops every run from memory, but for those that workers have: these are dropped with their answer.

@@ -95,6 +95,16 @@ type Load struct {
 	Also  string // tables to look up each run in: ID, or the one that each row is about. That may be newer than the scan
 }
 
+// Fault says that durable work is over until the server is started again.
+type Fault uint8
+
+// The faults.
+const (
+	_        Fault = iota
+	Panicked       // what is in memory may differ from the store: nothing may be kept any more
+	Stopped        // that, or a CommitFailed, has been heard of: what was promised is taken back, and nothing is promised any more
+)
+
 // Batch collects what one or more steps came to. The zero Batch is empty and ready.
 type Batch struct {
 	Effects []Effect
@@ -105,7 +115,8 @@ type Batch struct {
 	Calls   []ID    // runs whose callback is to be made
 	Asked   uint64  // the Seq of the event that the next two answer
 	Stats   *Stats  // answers Report; nil otherwise
-	Survey  *Survey // answers ListTaskInfo and ListWorkerInfo; nil otherwise
+	Survey  *Survey // answers ListTaskInfo and those behind it; nil otherwise
+	Fault   Fault   // 0: none
 }
 
 // add appends an effect with nothing but its kind and whom it is for. It is filled in field by field: to make one and copy
@@ -125,7 +136,7 @@ func (b *Batch) add(kind EffectKind, to Conn) *Effect {
 const keptData = 1 << 20
 
 func (b *Batch) empty() bool {
-	return len(b.Effects) == 0 && len(b.Ops) == 0 && len(b.Loads) == 0 && len(b.Calls) == 0 && b.Stats == nil && b.Survey == nil
+	return len(b.Effects) == 0 && len(b.Ops) == 0 && len(b.Loads) == 0 && len(b.Calls) == 0 && b.Stats == nil && b.Survey == nil && b.Fault == 0
 }
 
 // Reset empties the batch and keeps its room.
@@ -138,7 +149,7 @@ func (b *Batch) Reset() {
 	}
 	clear(b.Loads)
 	b.Loads, b.Calls = b.Loads[:0], b.Calls[:0]
-	b.Asked, b.Stats, b.Survey = 0, nil, nil
+	b.Asked, b.Stats, b.Survey, b.Fault = 0, nil, nil, 0
 }
 
 // Stats is what the dispatcher counted since it began, and what it holds now.

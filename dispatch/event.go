@@ -114,6 +114,7 @@ const (
 	// For people to look at.
 	ListTaskInfo   // Seq, At, Count: put a Survey of tasks into the batch, from the place At, Count at most
 	ListWorkerInfo // the same of workers
+	ListRunning    // as ListTaskInfo, of runs that workers have
 	ListRunStates  // Seq, Body: raw ids, one after the other: put a Survey of their states into the batch
 
 	// About schedules that recur. Run is the RuleID of the name. At: refuse it with RuleChanged unless this is its Rev; 0 is any,

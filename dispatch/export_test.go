@@ -67,6 +67,7 @@ type Census struct {
 	WallTimers, MonoTimers, Names                            int
 	Unsafe                                                   int64
 	KeptRuns                                                 int
+	Calls, CallsOf                                           int // as promises
 	KeptBytes                                                int64
 }
 
@@ -74,6 +75,9 @@ type Census struct {
 func (d *Dispatcher) Census() (c Census) {
 	for slot := uint32(1); slot < d.tasks.made; slot++ {
 		t := d.tasks.at(slot)
+		if t.state != free && t.state != ghost && !d.isRun(t) {
+			c.CallsOf++
+		}
 		switch t.state {
 		case queued:
 			c.Queued++
@@ -105,7 +109,7 @@ func (d *Dispatcher) Census() (c Census) {
 	c.Asks, c.AsksHeld, c.Hungry = a.open.len()+a.wait.len()+a.later.len(), a.held, len(d.hungry)
 	c.Keys, c.Parked, c.Unsafe = len(q.keys)+q.keyOrder.len()+q.keyDrain.len()+len(d.rules.written)+d.rules.order.len()+d.rules.drained.len(), q.parked.len()+q.settling.len()+q.drained.len(), q.unsafe
 	c.WallTimers, c.MonoTimers, c.Names = d.wheel.Len(), d.clock.Len(), len(d.names.index)
-	c.KeptRuns, c.KeptBytes = d.keep.runs, d.keep.bytes
+	c.KeptRuns, c.KeptBytes, c.Calls = d.keep.runs, d.keep.bytes, d.calls
 	return c
 }
 

@@ -143,7 +143,7 @@ func (d *Dispatcher) fillLease(now Now, w *worker, ev *Event, out *Batch) {
 	d.serve(now, w, out) // in vain: it is ready from now on
 	d.waitForLease(now, w, max(ev.At, 0))
 	for _, num := range w.names {
-		d.wantAll(now, num, out)
+		d.wantFrom(now, num, 0, out)
 	}
 	if ev.At <= 0 && w.lease.waiting {
 		d.noLease(now, w, out)

@@ -136,15 +136,28 @@ func (d *Dispatcher) status(t *task, p *promise) Status {
 }
 
 // wants tells whether the next runs behind a gap are to be loaded: there are workers for them, and few are left in memory.
-func (d *Dispatcher) wants(num uint32, l *lane) bool {
+// While runs of a higher priority are on their way they are not: they might come first, and be handed out first.
+func (d *Dispatcher) wants(num uint32, l *lane, rank uint8) bool {
 	return l.gap != nil && !l.gap.loading && l.runs <= d.cfg.Window/2 && d.names.all[num].workers > 0 &&
-		!d.draining && !d.durable.failed
+		!d.draining && !d.durable.failed && !d.names.all[num].queue.loadsBefore(rank)
+}
+
+// loadsBefore tells whether runs of a higher priority than this rank's are on their way from the disk.
+func (q *queue) loadsBefore(rank uint8) bool {
+	for before := range rank {
+		if before == usualRank || q.others != nil {
+			if g := q.lane(before).gap; g != nil && g.loading {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // want asks for the next runs behind a gap, if they are to be loaded.
 func (d *Dispatcher) want(now Now, num uint32, l *lane, rank uint8, out *Batch) {
 	switch {
-	case !d.wants(num, l):
+	case !d.wants(num, l, rank):
 	case !d.roomForRuns():
 		d.starve(now, num, l, rank, out)
 	default:
@@ -203,8 +216,8 @@ func (d *Dispatcher) feed(now Now, out *Batch) {
 		if n := d.names.all[h.num]; n != nil {
 			if l := n.queue.lane(h.rank); l.gap != nil {
 				l.gap.hungry = false
-				d.want(now, h.num, l, h.rank, out)
 			}
+			d.wantFrom(now, h.num, h.rank, out)
 		}
 	}
 }
@@ -213,10 +226,10 @@ func laneKey(name []byte, rank uint8, place uint64) []byte {
 	return AppendQueueKey(make([]byte, 0, len(name)+10), name, rank, place)
 }
 
-// wantAll is want for every lane of a name.
-func (d *Dispatcher) wantAll(now Now, num uint32, out *Batch) {
+// wantFrom is want for the lanes of a name from a rank on. One that is wanted keeps those behind it waiting for its answer.
+func (d *Dispatcher) wantFrom(now Now, num uint32, first uint8, out *Batch) {
 	q := &d.names.all[num].queue
-	for rank := range uint8(ranks) {
+	for rank := first; rank < ranks; rank++ {
 		if rank == usualRank || q.others != nil {
 			d.want(now, num, q.lane(rank), rank, out)
 		}
@@ -238,6 +251,7 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 	}
 	if how == LoadFailed {
 		d.starve(now, a.num, l, a.rank, out)
+		d.wantFrom(now, a.num, a.rank+1, out)
 		return
 	}
 	in := reader{b: rows}
@@ -263,6 +277,7 @@ func (d *Dispatcher) laneLoaded(now Now, a *ask, how uint32, rows []byte, out *B
 		g.ready = g.last // the store does not know it yet
 		d.want(now, a.num, l, a.rank, out)
 	}
+	d.wantFrom(now, a.num, a.rank+1, out) // they waited for this answer
 }
 
 // closeEmpty closes a gap in which nothing is left, unless an answer is still to come.

@@ -243,11 +243,6 @@ func (d *Dispatcher) acknowledge(now Now, s *submit, id ID, state RunState, atta
 	d.park(Effect{Kind: kind, To: s.from, Seq: s.seq, Nonce: s.nonce, Body: d.scratch}, out)
 }
 
-// roomForRuns tells whether another run may be in memory. Those that settle count too.
-func (d *Dispatcher) roomForRuns() bool {
-	return d.held() < d.cfg.MaxTasks && len(d.runs) < d.cfg.MaxRuns
-}
-
 // remember makes a run one in memory: a task in no list, with its bytes. It reports false if there is no room.
 func (d *Dispatcher) remember(k *stored, r *StoredRun) (uint32, *task, bool) {
 	if !d.roomForRuns() {

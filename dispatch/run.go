@@ -25,7 +25,7 @@ func (d *Dispatcher) accept(from Conn, ev *Event, base []byte) (uint32, *task, R
 	if d.draining {
 		return 0, nil, Draining
 	}
-	if d.held() >= d.cfg.MaxTasks {
+	if !d.roomForCall() {
 		return 0, nil, TooMany
 	}
 	num := d.nameOf(from, ev.Name.Of(base))
@@ -42,6 +42,7 @@ func (d *Dispatcher) accept(from Conn, ev *Event, base []byte) (uint32, *task, R
 		return 0, nil, NoMemory
 	}
 	slot, t := d.tasks.take()
+	d.calls++
 	t.name, t.data, t.nonceLen, t.bodyLen = num, data, uint32(len(nonce)), uint32(len(body))
 	d.names.all[num].refs++
 	return slot, t, 0
@@ -273,7 +274,7 @@ func (d *Dispatcher) giveUp(slot uint32, t *task, why Reason, out *Batch) {
 	d.forget(slot, t)
 }
 
-// forget frees a task that is in no list. Its bytes stay readable until the effects that show them are delivered.
+// forget frees a call that is in no list. Its bytes stay readable until the effects that show them are delivered.
 func (d *Dispatcher) forget(slot uint32, t *task) {
 	if t.from != 0 {
 		if p := &d.peers[t.from.Loop()][t.from.Slot()]; p.conn == t.from {
@@ -286,6 +287,7 @@ func (d *Dispatcher) forget(slot uint32, t *task) {
 		d.bytes.release(p.trace)
 		d.promises.give(t.promise)
 	}
+	d.calls--
 	d.bytes.release(t.data)
 	d.names.drop(t.name)
 	d.tasks.give(slot, t)

@@ -224,6 +224,21 @@ var wrongs = []wrong{
 			}
 		}
 	})},
+	{name: "a lower priority first", caught: "priority", start: func(k *kept) {
+		k.cfg.Window, k.cfg.MaxTasks, k.cfg.MaxRuns, k.fails = 4096, 1_000_000, 100_000, false
+	}, effect: at(dispatch.HandOut, func(s *wreck, e *dispatch.Effect) {
+		o := s.world.ofBody[string(e.Body)]
+		if len(e.Nonce) > 0 || o == nil {
+			return
+		}
+		for _, id := range s.world.ids() {
+			run := s.world.runs[id]
+			if run.name == o.name && run.first() && run.batch == 0 && run.outcome == nil && !run.gone && run.r.Rank > o.r.Rank {
+				e.Body = run.r.Body
+				return
+			}
+		}
+	})},
 	{name: "another name", caught: "bytes", effect: at(dispatch.HandOut, func(s *wreck, e *dispatch.Effect) {
 		for _, name := range s.world.peers[e.To].names {
 			e.Name = []byte(name)

@@ -366,7 +366,10 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 	case p.hello && (ticket.Run != run.id || ticket.Attempt != status.Attempts+1 || ticket.Fence <= run.fence):
 		return flawed("fence", "%+v, attempts %d, last fence %d", ticket, status.Attempts, run.fence)
 	}
-	if f := k.checkOrder(run, status); f != nil {
+	if f := k.checkOrder(run); f != nil {
+		return f
+	}
+	if f := k.checkPriority(run); f != nil {
 		return f
 	}
 	run.holder, run.fence, run.tries = p, max(run.fence, ticket.Fence), status.Attempts+1
@@ -376,15 +379,31 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 
 // checkOrder wants runs of one task and priority to be handed out for the first time in the order in which they were asked
 // for, whether they waited in memory or on the disk.
-func (k *kept) checkOrder(run *promised, status dispatch.Status) *flaw {
-	first := func(r *promised) bool { return r.handed == 0 && !r.revived && r.r.Due == 0 }
-	if !first(run) {
+func (k *kept) checkOrder(run *promised) *flaw {
+	if !run.first() {
 		return nil
 	}
 	for id, o := range k.runs {
-		if o != run && first(o) && o.outcome == nil && !o.gone && o.name == run.name && o.r.Rank == run.r.Rank &&
+		if o != run && o.first() && o.outcome == nil && !o.gone && o.name == run.name && o.r.Rank == run.r.Rank &&
 			slices.Compare(id[:], run.id[:]) < 0 {
 			return flawed("order", "run %s is handed out before %s", run.id, id)
+		}
+	}
+	return nil
+}
+
+// first tells whether a run stands in line as it was asked for.
+func (p *promised) first() bool { return p.handed == 0 && !p.revived && p.r.Due == 0 }
+
+// checkPriority wants runs of one task that were stored before the last crash to be handed out by their priority, though all of
+// them are on the disk at first: as long as there is room for them in memory, and the store answers.
+func (k *kept) checkPriority(run *promised) *flaw {
+	if !run.first() || run.batch != 0 || k.fails || min(k.cfg.Window, k.cfg.MaxTasks, k.cfg.MaxRuns) < 1000 || k.cfg.MaxBytes < 1<<21 {
+		return nil
+	}
+	for id, o := range k.runs {
+		if o.first() && o.batch == 0 && o.outcome == nil && !o.gone && o.name == run.name && o.r.Rank < run.r.Rank {
+			return flawed("priority", "run %s, of priority %d, is handed out before %s, of %d", run.id, run.r.Priority(), id, o.r.Priority())
 		}
 	}
 	return nil
@@ -473,6 +492,7 @@ func (k *kept) reply(r *request, e *dispatch.Effect, was *prior) *flaw {
 		if err != nil || w.ID != *a.run {
 			return flawed("answers", "it explains %+v: %v", w, err)
 		}
+		k.why = w
 		return nil
 	}
 	v, err := dispatch.DecodeView(e.Body)

@@ -118,7 +118,7 @@ func TestSimRunsMeets(t *testing.T) {
 		}
 	}
 	rare := []string{"?", "Refused", "Overloaded", "TooManyName", "TooLarge", "Listed", "ListTasks", "Report",
-		"ListWorkerInfo", "ListRunStates"}
+		"ListWorkerInfo", "ListRunning", "ListRunStates"}
 	for _, what := range slices.Concat(kinds, effects, reasons, []string{"crash", "StoreLow", "resumed", "grace or lease over", "lease to stop"}) {
 		if met[what] < 5 && !slices.Contains(rare, what) {
 			t.Errorf("%s: met %d times in %d worlds", what, met[what], tries)

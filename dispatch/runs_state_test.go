@@ -14,7 +14,7 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 		got, want int
 	}{
 		{"queued", s.Queued, c.Queued + c.Tailed}, {"with workers", s.Leased, c.Leased}, {"lent", s.Lent, k.lentNow()}, {"on the timetable", s.Schedule, c.Scheduled},
-		{"tasks in no list", c.Odd, 0}, {"promises", c.Promises, c.PromisesOf}, {"runs known", c.Runs, c.RunsOf},
+		{"tasks in no list", c.Odd, 0}, {"promises", c.Promises, c.PromisesOf}, {"runs known", c.Runs, c.RunsOf}, {"calls", c.Calls, c.CallsOf},
 	} {
 		if same.got != same.want {
 			return flawed("stats", "%s: %d, and should be %d: %+v", same.what, same.got, same.want, c)
@@ -27,6 +27,8 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 		return flawed("bounds", "%d on the timetable, and %d may be", c.Limits+c.Scheduled, k.cfg.Near)
 	case c.Queued+c.Leased+c.Tailed+c.Scheduled > k.cfg.MaxTasks:
 		return flawed("bounds", "%d tasks in memory, and %d may be", c.Queued+c.Leased+c.Tailed+c.Scheduled, k.cfg.MaxTasks)
+	case c.Calls > k.share() || c.Runs-c.Settling > k.share():
+		return flawed("bounds", "%d calls and %d runs in memory, and %d of each may be", c.Calls, c.Runs-c.Settling, k.share())
 	case c.Runs-c.Settling > k.cfg.MaxRuns:
 		return flawed("bounds", "%d runs in memory, and %d may be", c.Runs-c.Settling, k.cfg.MaxRuns)
 	case !k.disk.failed && (c.KeptRuns != k.keptRuns || c.KeptBytes != k.keptSize):
@@ -50,6 +52,15 @@ func (k *kept) checkState(a *ask, out *dispatch.Batch, sleep int64) *flaw {
 		return f
 	}
 	return k.checkRest(a, out, sleep)
+}
+
+// share is how many calls may be in memory, and how many runs: a part is left for the others.
+func (k *kept) share() int {
+	left := k.cfg.MaxTasks / 8
+	if left == 0 && k.cfg.MaxTasks > 1 {
+		left = 1
+	}
+	return k.cfg.MaxTasks - min(left, k.cfg.Window)
 }
 
 // checkIdle wants nobody to wait in memory beside a worker that could serve.

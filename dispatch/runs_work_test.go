@@ -89,7 +89,7 @@ func (k *kept) join() *flaw {
 // enter opens a connection on any place whose last one has gone.
 func (k *kept) enter(worker bool) (*end, *flaw) {
 	for {
-		at := dispatch.MakeConn(0, k.rng.Uint32N(uint32(k.ends)+4), 0)
+		at := dispatch.MakeConn(0, k.rng.Uint32N(uint32(max(k.ends, len(k.order)))+4), 0)
 		if k.peers[at|dispatch.Conn(k.gens[at])] != nil {
 			continue
 		}

@@ -49,6 +49,7 @@ type kept struct {
 	fence     uint64
 	line      []dispatch.Standing // before the step
 	met       map[string]int
+	why       dispatch.Why  // told last
 	answering *load         // the answer that comes
 	noStamp   bool          // the store does not know what stamps were given out
 	event     *ask          // of the step

@@ -59,6 +59,7 @@ var keptCheckers = []string{
 	"limits",   // of a name no more at once than a worker takes
 	"lost",     // what was acknowledged stays
 	"order",    // first in, first out, wherever it waited
+	"priority", // of what was stored before a crash the highest comes first
 	"progress", // how far a run is, is what its worker said last
 	"refusals", // nothing is refused without a reason
 	"rows",     // what is written of a run agrees

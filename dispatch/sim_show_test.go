@@ -40,7 +40,7 @@ func (t *transcript) String() string {
 var kinds = []string{
 	"?", "RunTask", "ScheduleTask", "UnscheduleTask", "ListTasks", "ReadRun", "CancelRun", "RetryRun", "ExplainRun", "ForgetRun",
 	"RegisterTask", "GetTask", "SendResult", "SendError", "SayHello", "Extend", "Progress", "HandBack", "TakeLease", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
-	"Committed", "CommitFailed", "Loaded", "StoreLow", "CallbackDone", "ListTaskInfo", "ListWorkerInfo", "ListRunStates",
+	"Committed", "CommitFailed", "Loaded", "StoreLow", "CallbackDone", "ListTaskInfo", "ListWorkerInfo", "ListRunning", "ListRunStates",
 	"SetRule", "DropRule", "PauseRule", "ResumeRule", "FireRule",
 }
 

@@ -4,6 +4,7 @@ package dispatch
 type Survey struct {
 	Tasks   []TaskInfo
 	Workers []WorkerInfo
+	Running []RunningInfo
 	States  []RunState // 0 for a run that is not in memory
 	Next    uint32     // where the next page begins; 0: there is none
 }
@@ -25,6 +26,12 @@ type WorkerInfo struct {
 	Blocked bool     // it does not read what it is sent
 	Lost    bool     // its connection is lost, or it is a lease that has been answered: nobody can be told anything
 	Lease   bool
+}
+
+// RunningInfo is a run that a worker has.
+type RunningInfo struct {
+	ID    ID
+	Stamp uint64 // of its place in line: no other run has the same
 }
 
 // surveyNames is how many of a worker's names a survey shows.
@@ -100,6 +107,21 @@ func (n *name) queued() int {
 		}
 	}
 	return all
+}
+
+// surveyRunning lists the runs that workers have from a slot on, so many at most, in no order.
+func (d *Dispatcher) surveyRunning(from uint32, limit int) (s Survey) {
+	looked := 0
+	for slot := max(from, 1); slot < d.tasks.made; slot++ {
+		if looked++; len(s.Running) >= limit || looked > surveyLook {
+			s.Next = slot
+			return s
+		}
+		if t := d.tasks.at(slot); t.state == leased && d.isRun(t) {
+			s.Running = append(s.Running, RunningInfo{ID: d.promises.at(t.promise).id, Stamp: t.stamp()})
+		}
+	}
+	return s
 }
 
 // surveyRuns is the states of runs, whose ids follow one another.

@@ -15,9 +15,10 @@ const (
 	WhyNext                         // it is about to be handed out
 	WhyRunning                      // a worker has it
 	WhyStopping                     // a worker has it, and was asked to stop
+	WhyNotLoaded                    // it is on the disk only, and cannot be loaded: there is no room in memory, or the store does not answer
 )
 
-var whyNames = [...]string{"", "finished", "scheduled", "retrying", "nobody-registered", "workers-busy", "next", "running", "cancelling"}
+var whyNames = [...]string{"", "finished", "scheduled", "retrying", "nobody-registered", "workers-busy", "next", "running", "cancelling", "not-loaded"}
 
 // String is the code on the wire.
 func (c WhyCode) String() string { return whyNames[c] }

@@ -41,7 +41,7 @@ func (d *Dispatcher) register(now Now, from Conn, text []byte, most uint32, out 
 		}
 		at, _ := slices.BinarySearch(w.names, num)
 		d.staff(w, at, num)
-		d.wantAll(now, num, out)
+		d.wantFrom(now, num, 0, out)
 	}
 	d.restrict(w, num, most)
 	d.leaveClass(w) // and joins another when it is next ready: registering a thousand names makes one class, not a thousand

@@ -18,7 +18,7 @@ func AppendWhy(dst []byte, w *dispatch.Why) []byte {
 		dst = appendTime(dst, `,"due":`, w.Due)
 	case dispatch.WhyRunning, dispatch.WhyStopping:
 		dst = appendTime(dst, `,"since":`, w.Since)
-	case dispatch.WhyNobody, dispatch.WhyBusy, dispatch.WhyNext:
+	case dispatch.WhyNobody, dispatch.WhyBusy, dispatch.WhyNext, dispatch.WhyNotLoaded:
 		dst = strconv.AppendInt(append(dst, `,"ahead":`...), int64(w.Ahead), 10)
 		if w.AtLeast {
 			dst = append(dst, `,"at_least":true`...)
@@ -43,6 +43,9 @@ func whyText(w *dispatch.Why) string {
 		return fmt.Sprintf("each of the %d workers that registered its task has as many as it asked for; %s", w.Workers, aheadText(w))
 	case dispatch.WhyNext:
 		return "a worker is ready for a task like it; " + aheadText(w)
+	case dispatch.WhyNotLoaded:
+		return "it is on the disk only, and there is no room for it in memory (--max-tasks, --max-runs, --max-bytes), or the disk could not be read; " +
+			"it is tried again ten times a second"
 	case dispatch.WhyRunning:
 		return "a worker has it"
 	case dispatch.WhyStopping:

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"fmt"
 
 	"workman/dispatch"
@@ -10,12 +11,17 @@ import (
 // keptRoom is the most room, in bytes, that is kept for the next batch.
 const keptRoom = 1 << 20
 
+// errPanicked says why the disk is to be believed rather than the dispatcher.
+var errPanicked = errors.New("keeper: the dispatcher panicked, and what it has in memory may differ from what is on the disk")
+
 // Keep takes what a batch of the dispatcher has for the store. Its operations become one batch of the store. If that cannot
-// be, nothing is kept from then on, and the dispatcher is told so by an event.
+// be, or the dispatcher is not to be trusted any more, nothing is kept from then on, and it is told so by an event.
 func (k *Keeper) Keep(b *dispatch.Batch) {
+	if b.Fault == dispatch.Panicked && !k.over.Load() {
+		k.lost(k.base+k.kept.Load(), errPanicked)
+	}
 	if len(b.Ops) > 0 && !k.over.Load() {
 		if err := k.append(b); err != nil {
-			k.over.Store(true)
 			k.lost(k.base+k.kept.Load(), err)
 		}
 	}

@@ -72,7 +72,11 @@ func (k *Keeper) told(n uint64, err error) {
 // lost says that no batch behind last will ever be durable.
 func (k *Keeper) lost(last uint64, err error) {
 	k.over.Store(true)
-	k.cfg.Log.Error("nothing more is stored: look after the disk, and start the server again", "error", err)
+	say := "nothing more is stored: look after the disk, and start the server again"
+	if errors.Is(err, errPanicked) {
+		say = "nothing more is stored: start the server again, which goes on from what is on the disk, and report the panic"
+	}
+	k.cfg.Log.Error(say, "error", err)
 	k.tell(func(n *news) { n.last = min(n.last, last) })
 }
 

@@ -30,8 +30,8 @@ type Front struct {
 
 	// Elsewhere, if set, has a request for a page answered by somebody else: it reports false if it cannot now.
 	Elsewhere func(s *Session, r *Request) bool
-	// Ready, if set, tells whether the server takes new work.
-	Ready func() bool
+	// Unready, if set, says why the server does not take all new work: Draining, or NotStored; 0: it does.
+	Unready func() dispatch.Reason
 	// Starting, if set, says how far a server is that does not take anything yet; empty: it does.
 	Starting func() string
 	// CheckCallback, if set, says what is wrong with the URL of a callback, for whoever sent it. Without it there are none.

@@ -21,9 +21,13 @@ func (f *Front) Request(s *Session, r *Request) {
 	case string(path) == "/backup":
 		f.page(s, r, "POST, OPTIONS")
 	case string(path) == "/healthz":
-		f.health(s, r, true)
+		f.health(s, r, 0)
 	case string(path) == "/readyz":
-		f.health(s, r, f.Ready == nil || f.Ready())
+		why := dispatch.Reason(0)
+		if f.Unready != nil {
+			why = f.Unready()
+		}
+		f.health(s, r, why)
 	case string(path) == "/tasks":
 		if f.allowed(s, r, "GET, HEAD, OPTIONS") {
 			e := f.event(s, nil)
@@ -127,17 +131,24 @@ func (f *Front) starting(s *Session, r *Request) bool {
 	return true
 }
 
-// health answers probes: whether the process lives, and whether it takes new work.
-func (f *Front) health(s *Session, r *Request, ok bool) {
+// health answers probes: whether the process lives, and whether it takes new work, or why not.
+func (f *Front) health(s *Session, r *Request, why dispatch.Reason) {
 	if !f.allowed(s, r, "GET, HEAD, OPTIONS") {
 		return
 	}
-	if ok {
+	if why == 0 {
 		s.Respond(r.Seq, Answer{Status: http.StatusOK, Type: "text/plain; charset=utf-8", Body: []byte("ok\n")})
 		return
 	}
 	s.Problem(r.Seq, Answer{Status: http.StatusServiceUnavailable, Extra: "Retry-After: 5\r\n"},
-		refusals[dispatch.Draining].kind, refusals[dispatch.Draining].text)
+		refusals[why].kind, unreadyText(why))
+}
+
+func unreadyText(why dispatch.Reason) string {
+	if why == dispatch.NotStored {
+		return "nothing is stored any more, so that no run is accepted, and calls go on in memory; start the server again, its log says why"
+	}
+	return refusals[why].text
 }
 
 func (f *Front) runTask(s *Session, r *Request, name []byte) {

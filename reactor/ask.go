@@ -97,6 +97,11 @@ func (t *Tasks) WorkerInfo(ctx context.Context, from uint32, limit int) (dispatc
 	return t.survey(ctx, dispatch.ListWorkerInfo, from, limit)
 }
 
+// Running asks for a page of the runs that workers have.
+func (t *Tasks) Running(ctx context.Context, from uint32, limit int) (dispatch.Survey, error) {
+	return t.survey(ctx, dispatch.ListRunning, from, limit)
+}
+
 func (t *Tasks) survey(ctx context.Context, kind dispatch.Kind, from uint32, limit int) (dispatch.Survey, error) {
 	a, err := t.ask(ctx, one(dispatch.Event{Kind: kind, At: int64(from), Count: uint32(limit)}))
 	if err != nil {

@@ -273,7 +273,7 @@ func (p *peer) endpoint(path string) *peer {
 }
 
 // TestL17PanicInTheDispatcher: what a connection said, or the clock, makes the dispatcher panic. Others go on, with one
-// loop and with two.
+// loop and with two. Once there are runs, the server is not ready any more: see keeper's TestPanicLosesABatch.
 func TestL17PanicInTheDispatcher(t *testing.T) {
 	for loops := 1; loops <= 2; loops++ {
 		s, tasks, random, faults := work(t, func(cfg *reactor.Config) { cfg.Loops = loops })
@@ -295,8 +295,18 @@ func TestL17PanicInTheDispatcher(t *testing.T) {
 		if got := other.hear(); !strings.HasPrefix(got, `{"id":`) {
 			t.Errorf("scheduling got %s", got)
 		}
+		probe := dial(t, s)
+		ready := func() int {
+			probe.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			status, _ := probe.answer()
+			return status
+		}
+		if status := ready(); status != 200 {
+			t.Errorf("after a panic that no run was concerned by, /readyz is answered with %d", status)
+		}
 		random.breaks.Store(true)
 		waitFor(t, "the clock's panic", func() bool { return tasks.Panics() == 2 })
+		waitFor(t, "the end of durable work", func() bool { return ready() == 503 })
 		other.say(`{"action":"RunTask","name":"work","options":"kept too"}`)
 		if got := w.hear(); !strings.Contains(got, `"kept too"`) {
 			t.Errorf("the worker got %s", got)

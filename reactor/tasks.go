@@ -17,6 +17,7 @@ type Tasks struct {
 	timer    *timer
 	fault    func(what string, p any, stack string)
 	draining atomic.Bool
+	stopped  atomic.Bool            // nothing more is stored
 	starting atomic.Pointer[string] // how far it is; nil: it is there
 	callback func(url string) error
 	panics   atomic.Uint64
@@ -48,14 +49,30 @@ func (t *Tasks) Starting(how string) {
 	}
 }
 
+// unready says why nothing new is taken, or not all of it; 0: it is.
+func (t *Tasks) unready() dispatch.Reason {
+	switch {
+	case t.draining.Load():
+		return dispatch.Draining
+	case t.stopped.Load():
+		return dispatch.NotStored
+	}
+	return 0
+}
+
 // CheckCallbacks says who knows whether a callback's URL may be called. It is called before connections can come; without it
 // there are no callbacks.
 func (t *Tasks) CheckCallbacks(check func(url string) error) { t.callback = check }
 
 // concernsKeeper tells whether a batch has something to keep or to look up. Most have not.
-func concernsKeeper(b *dispatch.Batch) bool { return len(b.Ops)|len(b.Loads)|len(b.Calls) != 0 }
+func concernsKeeper(b *dispatch.Batch) bool {
+	return len(b.Ops)|len(b.Loads)|len(b.Calls)|int(b.Fault) != 0
+}
 
 func (t *Tasks) keep(b *dispatch.Batch) {
+	if b.Fault == dispatch.Stopped {
+		t.stopped.Store(true)
+	}
 	if t.keeper != nil {
 		t.keeper.Keep(b)
 	}
@@ -66,7 +83,7 @@ func (t *Tasks) Serve(l *Loop) Service {
 	e := &end{tasks: t, loop: l, courier: courier{tasks: t}}
 	e.Front = protocol.NewFront(e.submit)
 	e.Elsewhere = l.Move
-	e.Ready = func() bool { return !t.draining.Load() }
+	e.Unready = t.unready
 	e.Starting = func() string {
 		if how := t.starting.Load(); how != nil {
 			return *how
