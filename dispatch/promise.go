@@ -52,7 +52,7 @@ func (d *Dispatcher) isRun(t *task) bool {
 
 // request takes a request that says more than the seed's could.
 func (d *Dispatcher) request(now Now, from Conn, ev *Event, base []byte, out *Batch) {
-	s := submit{from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base)}
+	s := submit{from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base), more: ev.Count != 0}
 	if ev.Terms.Len > 0 {
 		if err := s.decode(ev.Terms.Of(base)); err != nil {
 			d.turnDown(&s, TooLarge, out)
@@ -87,6 +87,7 @@ type submit struct {
 	name  []byte
 	body  []byte
 	at    int64    // of a schedule; 0: now
+	more  bool     // the next one is of the same request
 	hash  [16]byte // of name and key
 	raw   []byte   // the terms as they came
 }
