@@ -90,7 +90,9 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 
 // mayHold tells whether a run that is to be held has room in memory then. One that has not needs not be held: it is recorded
 // in line, on the disk only, where nobody finds it before it is durable. A tail is of use only if there are workers.
-func (d *Dispatcher) mayHold(n *name, l *lane) bool { return d.hasRoom(l) && (l.gap == nil || n.workers > 0) }
+func (d *Dispatcher) mayHold(n *name, l *lane) bool {
+	return d.hasRoom(l) && (l.gap == nil || n.workers > 0)
+}
 
 // hold keeps a run that has a key, or is of a schedule that recurs, from workers until it is durable: else a crash may forget
 // one that a worker has seen, and who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
