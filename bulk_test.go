@@ -106,6 +106,23 @@ func TestBulk(t *testing.T) {
 	}
 }
 
+// TestBulkInOrder: runs are handed out in the order of their lines, and of the requests, with a key and without, also when they
+// are more than wait in memory.
+func TestBulkInOrder(t *testing.T) {
+	const n = 5000
+	s := serve(t, roomy(func(*options) {}))
+	a := askerOf(t, s.addr())
+	for task, key := range map[string]string{"plain": "Accept: */*", "keyed": "Idempotency-Key: k"} {
+		runs := append(a.bulk(n, task, key), a.bulk(n, task, key+"2")...)
+		w := newHand(t, s.addr(), task)
+		for i, id := range runs {
+			if k := w.work("1"); k.Run != id {
+				t.Fatalf("%s: number %d that is handed out is %d of the runs", task, i, slices.Index(runs, k.Run))
+			}
+		}
+	}
+}
+
 // TestBulkTwice: the whole request again, with the same key, leads to the same runs, finished or not, and adds none; one with
 // another line among the same is told so of that one.
 func TestBulkTwice(t *testing.T) {
