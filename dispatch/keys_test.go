@@ -112,3 +112,57 @@ func TestKeysWait(t *testing.T) {
 		t.Errorf("the runs of one request are %d batches", got)
 	}
 }
+
+// TestKeyedRunBehindAGap has a run under a key come behind others that are on the disk only, and then a worker, for which
+// these are loaded. It is not handed that run before it is durable.
+func TestKeyedRunBehindAGap(t *testing.T) {
+	k, err := newKept(1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(f *flaw) {
+		t.Helper()
+		if f != nil {
+			t.Fatalf("%v\n%s", f, k.log)
+		}
+	}
+	answerLoads := func() { // and make nothing durable
+		must(k.flush())
+		for len(k.disk.loads) > 0 {
+			must(k.load())
+			must(k.flush())
+		}
+	}
+	k.cfg = dispatch.DefaultConfig()
+	k.cfg.Durable, k.cfg.Window, k.batch, k.fails = true, 2, 1, false
+	must(k.crash()) // and begin with these
+	producer, f := k.enter(false)
+	must(f)
+	submit := func(key []byte) {
+		terms := dispatch.NewTerms()
+		terms.Promise, terms.Reply, terms.Key = true, dispatch.ReplyAccepted, key
+		must(k.request(producer, ask{kind: dispatch.RunTask, name: []byte("a"), body: k.newBody(), terms: &terms}))
+	}
+	for range 3 {
+		submit(nil)
+	}
+	for len(k.disk.loads)+len(k.disk.pending)+len(k.out.Ops) > 0 {
+		must(k.storeAnswers())
+	}
+	submit([]byte("key"))
+	answerLoads()
+	worker, f := k.enter(true)
+	must(f)
+	must(k.do(worker.conn, ask{kind: dispatch.RegisterTask, name: []byte("a")}))
+	must(k.do(worker.conn, ask{kind: dispatch.GetTask, count: 10}))
+	answerLoads()
+	if len(worker.held) != 3 {
+		t.Errorf("%d runs were handed out before the fourth is durable, want 3", len(worker.held))
+	}
+	for len(k.disk.loads)+len(k.disk.pending)+len(k.out.Ops) > 0 {
+		must(k.storeAnswers())
+	}
+	if len(worker.held) != 4 {
+		t.Errorf("%d runs were handed out in the end, want 4", len(worker.held))
+	}
+}
