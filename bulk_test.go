@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -105,6 +106,23 @@ func TestBulk(t *testing.T) {
 	}
 }
 
+// TestBulkInOrder: runs are handed out in the order of their lines, and of the requests, with a key and without, also when they
+// are more than wait in memory.
+func TestBulkInOrder(t *testing.T) {
+	const n = 5000
+	s := serve(t, roomy(func(*options) {}))
+	a := askerOf(t, s.addr())
+	for task, key := range map[string]string{"plain": "Accept: */*", "keyed": "Idempotency-Key: k"} {
+		runs := append(a.bulk(n, task, key), a.bulk(n, task, key+"2")...)
+		w := newHand(t, s.addr(), task)
+		for i, id := range runs {
+			if k := w.work("1"); k.Run != id {
+				t.Fatalf("%s: number %d that is handed out is %d of the runs", task, i, slices.Index(runs, k.Run))
+			}
+		}
+	}
+}
+
 // TestBulkTwice: the whole request again, with the same key, leads to the same runs, finished or not, and adds none; one with
 // another line among the same is told so of that one.
 func TestBulkTwice(t *testing.T) {
@@ -113,9 +131,9 @@ func TestBulkTwice(t *testing.T) {
 	a, key := askerOf(t, s.addr()), "Idempotency-Key: import 7"
 	first := a.bulk(n, "mail", key)
 	w := newHand(t, s.addr(), "mail")
-	for range 100 {
-		if k := w.work("1"); !slices.Contains(first, k.Run) { // not in their order: their keys were looked up
-			t.Errorf("handed out %+v, which is none of the runs", k)
+	for i := range 100 {
+		if k := w.work("1"); k.Run != first[i] {
+			t.Errorf("handed out %+v as number %d, want run %s", k, i, first[i])
 		}
 	}
 	waitFor(t, "what was worked to be finished", func() bool { return len(a.pages("/runs?state=succeeded", "runs")) == 100 })
@@ -144,8 +162,8 @@ func TestBulkTwice(t *testing.T) {
 	}
 }
 
-// TestBulkKilled: the server is killed with SIGKILL while requests are on their way, when some of their runs are stored. What it
-// acknowledged before is there, and each request sent again leads to every run once, those that were stored among them.
+// TestBulkKilled: the server is killed with SIGKILL while requests are on their way, when their runs are stored. What it
+// acknowledged before is there, of what it did not all or nothing, and each request sent again leads to every run once.
 func TestBulkKilled(t *testing.T) {
 	t.Parallel()
 	const n = 5000
@@ -168,10 +186,9 @@ func TestBulkKilled(t *testing.T) {
 		p = launch(t, env)
 		a = askerOf(t, p.addr)
 		stored := a.pages("/runs?limit=1000&task="+cut, "runs")
-		if len(stored) == 0 || len(stored) > n {
-			t.Fatalf("round %d: %d runs were stored", round, len(stored))
+		if len(stored) != n {
+			t.Fatalf("round %d: of the %d runs of a request that was cut off %d were stored", round, n, len(stored))
 		}
-		t.Logf("round %d: of %d runs %d were stored", round, n, len(stored))
 		if again := a.bulk(n, task, key); !slices.Equal(again, done) {
 			t.Fatalf("round %d: what was acknowledged leads to other runs after kill -9", round)
 		}
@@ -192,11 +209,84 @@ func TestBulkKilled(t *testing.T) {
 	}
 }
 
-// TestBulkCommits: a request for ten thousand runs is one write to the journal, made durable once. With a key there are more,
-// since it is looked up first which of the runs are known: as many as the answers come in, far fewer than runs.
+// TestBulkCommits: a request for ten thousand runs is one write to the journal, made durable once; also one with a key, also if
+// some of its runs are known already, over HTTP and over WebSocket.
 func TestBulkCommits(t *testing.T) {
 	const n = 10_000
-	var syncs atomic.Int32
+	s, syncs := synced(t)
+	a := askerOf(t, s.addr())
+	a.submit("one", "1")
+	for _, c := range []struct {
+		what string
+		ask  func()
+	}{
+		{"plain", func() { a.bulk(n, "many") }},
+		{"with a key", func() { a.bulk(n, "many", "Idempotency-Key: k") }},
+		{"of which half are known", func() {
+			for _, l := range listing(t, a.do(202, "POST", "/task/half", lines(n), bulk, "Idempotency-Key: half").body, n) {
+				if l.ID == "" {
+					t.Fatalf("not accepted: %+v", l)
+				}
+			}
+		}},
+		{"over WebSocket with a key", func() {
+			q := s.socket(t, "/websocket")
+			q.say(`{"action":"RunTasks","name":"some","nonce":1,"key":"k","options":[` + strings.ReplaceAll(strings.TrimSpace(lines(n)), "\n", ",") + `]}`)
+			ids(t, listing(t, strings.TrimSuffix(strings.TrimPrefix(q.hear(), `{"nonce":1,"runs":`), "}"), n), "some")
+		}},
+	} {
+		if strings.Contains(c.what, "known") {
+			a.bulk(n/2, "half", "Idempotency-Key: half")
+		}
+		before := syncs.Load()
+		c.ask()
+		if got := syncs.Load() - before; got != 1 {
+			t.Errorf("%d runs, %s: %d commits", n, c.what, got)
+		}
+	}
+}
+
+// TestBulkCommitsBeside: it is one write under load from others, too. Those wait for their answer one after the other, so what
+// is written beside it is known: no more than they were answered, and what they ask for when it ends.
+func TestBulkCommitsBeside(t *testing.T) {
+	const n, others = 10_000, 4
+	s, syncs := synced(t)
+	a := askerOf(t, s.addr())
+	var answered atomic.Int32
+	var work sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range others {
+		work.Go(func() {
+			b := askerOf(t, s.addr())
+			for j := 0; ; j++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := b.try("POST", "/task/other", "1", fmt.Sprintf("Idempotency-Key: %d/%d", i, j), "Prefer: respond-async"); err != nil {
+					t.Error(err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	waitFor(t, "others to be answered", func() bool { return answered.Load() > 100 })
+	before, said := syncs.Load(), answered.Load()
+	runs := a.bulk(n, "many", "Idempotency-Key: k")
+	took, beside := syncs.Load()-before, answered.Load()-said
+	close(stop)
+	work.Wait()
+	t.Logf("%d commits, %d answers beside", took, beside)
+	if took > beside+2*others+1 {
+		t.Errorf("%d commits for %d runs and %d answers beside", took, len(runs), beside)
+	}
+}
+
+// synced is a server in memory that counts how often its journal is made durable.
+func synced(t *testing.T) (*service, *atomic.Int32) {
+	syncs := new(atomic.Int32)
 	files := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpFileSyncData && strings.Contains(op.Path, "segment-") {
 			syncs.Add(1)
@@ -204,20 +294,12 @@ func TestBulkCommits(t *testing.T) {
 		return nil
 	}))
 	s := opened(t, roomy(kept("/data")), io.Discard, files)
-	a := askerOf(t, s.addr())
-	a.submit("one", "1")
-	before := syncs.Load()
-	a.bulk(n, "many")
-	plain := syncs.Load() - before
-	a.bulk(n, "many", "Idempotency-Key: k")
-	keyed := syncs.Load() - before - plain
-	t.Logf("commits for %d runs: %d, with a key %d", n, plain, keyed)
-	if plain != 1 || keyed < 1 || keyed > n/20 {
-		t.Errorf("commits for %d runs: %d, with a key %d", n, plain, keyed)
-	}
-	if err := s.end(); err != nil {
-		t.Error(err)
-	}
+	t.Cleanup(func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, syncs
 }
 
 // TestBulkOverAllBounds: more runs than may be, or more than memory holds, are refused in order, and the server serves on.

@@ -5,7 +5,7 @@ package dispatch
 type asks struct {
 	asked uint64    // numbered so far
 	open  fifo[ask] // in the order of their numbers; those done stay until those before are
-	busy  int       // of these, not done
+	busy  int       // Loads of these that are not answered
 	wait  fifo[ask] // for room among them
 	later fifo[ask] // until the store has their batch
 	held  int       // all of those that somebody waits for
@@ -30,6 +30,8 @@ type ask struct {
 	kind      askKind
 	event     Kind
 	done      bool
+	last      bool   // of its Load
+	more      bool   // the next one is of the same request
 	n         uint64 // its number, or the batch it waits for
 	committed uint64 // what was safe when it was asked
 	conn      Conn
@@ -47,11 +49,15 @@ type ask struct {
 	hasNonce                           bool
 }
 
-// maxLoads is how many questions the store has at once, and pageBytes about how much one answer may bring.
+// maxLoads is how many Loads the store has at once, and pageBytes about how much one answer may bring. Keys are looked up
+// together, so many at most unless they are of one request, whose runs are to be one batch: so keyBytes of them are answered
+// together, which is what a request may have.
 const (
-	maxLoads  = 256
-	pageRows  = 256
-	pageBytes = 1 << 20
+	maxLoads    = 256
+	pageRows    = 256
+	pageBytes   = 1 << 20
+	keysAtATime = 256
+	keyBytes    = 16 << 20
 )
 
 // oldest is the number of the oldest question that is not answered; of the next one, if all are.
@@ -65,18 +71,24 @@ func (q *asks) oldest() uint64 {
 // ask asks the store, or waits for room to.
 func (d *Dispatcher) ask(a ask, out *Batch) {
 	q := &d.asks
-	if q.busy >= maxLoads {
+	with := q.joins(&a, out)
+	if with == nil && q.busy >= maxLoads {
 		q.wait.push(a)
 		return
 	}
 	q.asked++
-	a.n, a.committed = q.asked, d.durable.committed
+	a.n, a.committed, a.last = q.asked, d.durable.committed, true
+	if with != nil {
+		q.open.last().last = false
+		with.Keys = append(with.Keys, a.hash)
+		q.open.push(a)
+		return
+	}
 	q.busy++
 	l := Load{N: a.n, From: a.from, To: a.to, Limit: a.limit, Bytes: pageBytes, ID: a.id}
 	switch a.kind {
 	case askKey:
-		l.Table, l.From, l.To, l.Limit, l.Also = TableKeys, a.hash[:], append(append([]byte(nil), a.hash[:]...), 0), 1, "raf"
-		l.From = append([]byte(nil), l.From...)
+		l.Table, l.Keys, l.Bytes, l.Also = TableKeys, [][16]byte{a.hash}, keyBytes, "raf"
 	case askRun, askLimit:
 		l.Also = "raf"
 	case askRule, askFire:
@@ -91,6 +103,19 @@ func (d *Dispatcher) ask(a ask, out *Batch) {
 	}
 	q.open.push(a)
 	out.Loads = append(out.Loads, l)
+}
+
+// joins returns the Load that a key is looked up with: the last one of the batch, if that is of keys too. Those of one request
+// are one Load, however many. What little comes beside it has a Load of its own, so that it does not wait for all of these.
+func (q *asks) joins(a *ask, out *Batch) *Load {
+	if a.kind != askKey || len(out.Loads) == 0 {
+		return nil
+	}
+	l := &out.Loads[len(out.Loads)-1]
+	if n := len(l.Keys); n == 0 || !q.open.last().more && (a.more || n >= keysAtATime) {
+		return nil
+	}
+	return l
 }
 
 // askFor is ask for somebody who waits for the answer. It reports false if there is no memory for that.
@@ -167,13 +192,15 @@ func (d *Dispatcher) loaded(now Now, ev *Event, base []byte, out *Batch) {
 	a := *q.open.at(i)
 	d.durable.used = d.durable.used || ev.Body.Len > 0
 	q.open.at(i).done = true
-	q.busy--
+	if a.last {
+		q.busy--
+	}
 	for q.open.len() > 0 && q.open.head().done {
 		q.open.pop()
 	}
 	d.answer(now, &a, ev.Count, ev.Body.Of(base), out)
 	d.drain()
-	for q.wait.len() > 0 && q.busy < maxLoads {
+	for q.wait.len() > 0 && (q.busy < maxLoads || q.joins(q.wait.head(), out) != nil) {
 		a := *q.wait.head()
 		q.wait.pop()
 		d.ask(a, out)

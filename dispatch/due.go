@@ -88,6 +88,12 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	d.doomed(now, k.id, k.pending(r), out)
 }
 
+// mayHold tells whether a run that is to be held has room in memory then. One that has not needs not be held: it is recorded
+// in line, on the disk only, where nobody finds it before it is durable. A tail is of use only if there are workers.
+func (d *Dispatcher) mayHold(n *name, l *lane) bool {
+	return d.hasRoom(l) && (l.gap == nil || n.workers > 0)
+}
+
 // hold keeps a run that has a key, or is of a schedule that recurs, from workers until it is durable: else a crash may forget
 // one that a worker has seen, and who asks again with the key would get another. So it is recorded as scheduled for now, and its time is when it is safe.
 func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
@@ -104,7 +110,10 @@ func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	t.state = scheduled
 	d.stats.Schedule++
 	d.names.all[t.name].scheduled++
-	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: k.id})
+	n := d.names.all[t.name]
+	n.refs++ // until it is held no more
+	n.queue.lane(t.rank()).held++
+	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: k.id, num: t.name, rank: t.rank()})
 }
 
 // held is a run that starts when a batch is safe.
@@ -112,6 +121,8 @@ type held struct {
 	n    uint64
 	slot uint32
 	id   ID
+	num  uint32
+	rank uint8
 }
 
 // unhold starts what was held for batches that are safe now.
@@ -119,10 +130,27 @@ func (d *Dispatcher) unhold(now Now, out *Batch) {
 	for q := &d.durable.held; q.len() > 0 && q.head().n <= d.durable.committed; {
 		h := *q.head()
 		q.pop()
+		l := d.names.all[h.num].queue.lane(h.rank)
+		l.held--
 		t := d.tasks.at(h.slot)
-		if t.state == scheduled && t.with == 0 && d.runs[h.id] == h.slot && !d.draining {
+		switch {
+		case t.state != scheduled || t.with != 0 || d.runs[h.id] != h.slot || d.draining:
+		case l.gap != nil && t.stamp() <= l.gap.after:
+			d.startBefore(now, h.slot, t, out)
+		default:
 			d.start(now, h.slot, t, out)
 		}
+		d.names.drop(h.num)
+	}
+}
+
+// startBefore is start for a run that has its place in line already, before those that are on the disk only.
+func (d *Dispatcher) startBefore(now Now, slot uint32, t *task, out *Batch) {
+	d.unscheduled(t)
+	t.state = free
+	if !d.expireIfLate(now, slot, t, out) {
+		d.stats.Fired++
+		d.offer(now, slot, t, out)
 	}
 }
 

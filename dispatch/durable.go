@@ -274,6 +274,9 @@ func (d *Dispatcher) commitFailed(n uint64, out *Batch) {
 		d.unpark(p, out)
 		out.Effects[len(out.Effects)-1].Reason = NotStored
 	}
+	for ; q.held.len() > 0; q.held.pop() {
+		d.names.drop(q.held.head().num)
+	}
 	q.unsafe, q.sizes = 0, fifo[batchSize]{}
 	d.rules = rules{} // the store is all there is
 	d.asks.giveUp(d, NotStored, out)

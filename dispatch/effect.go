@@ -83,11 +83,14 @@ type Op struct {
 }
 
 // Load is a question to the store. Its answer is a [Loaded] event with the same number, and must know everything that was
-// committed before the Load was asked; more does no harm.
+// committed before the Load was asked; more does no harm. One with Keys is that many questions, numbered on from N, each with
+// an event of its own. They are answered in their order, and those that fit into Bytes in one input: what comes of them is one
+// batch then.
 type Load struct {
 	N     uint64
-	Table byte   // scanned, from From up to but without To, Limit keys at most, 0 if none is to be scanned
-	From  []byte // To too: the caller keeps them
+	Keys  [][16]byte // looked up in Table: the caller keeps them. The others say what is to be done if there are none
+	Table byte       // scanned, from From up to but without To, Limit keys at most, 0 if none is to be scanned
+	From  []byte     // To too: the caller keeps them
 	To    []byte
 	Limit int
 	Bytes int    // after the row with which the answer has so many bytes, it ends

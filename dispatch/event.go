@@ -68,7 +68,7 @@ const (
 	_ Kind = iota
 
 	// From producers.
-	RunTask        // Name, Nonce, Seq, Body, Terms: run a task now. Body is its options as JSON
+	RunTask        // Name, Nonce, Seq, Body, Terms; Count: run a task now. Body is its options as JSON; Count: the next event is of the same request
 	ScheduleTask   // the same, and At: run it at a wall time. It is always a run
 	UnscheduleTask // Run, Nonce, Seq: cancel a run that is still scheduled
 	ListTasks      // Nonce, Seq: which names have workers

@@ -40,7 +40,7 @@ func (d *Dispatcher) endRun(now Now, slot uint32, t *task, state RunState, resul
 		if state == Succeeded {
 			o.Attempts++
 		}
-		kept := kept{id: p.id, name: name, limits: p.limits(), status: p.attempts > 0 || t.stamp() != p.id.Stamp(), calls: p.calls, size: p.size, rank: rank}
+		kept := kept{id: p.id, name: name, limits: p.limits(), status: p.status, calls: p.calls, size: p.size, rank: rank}
 		d.recordEnd(now, &kept, &o, &p.policy, out)
 	}
 	p.gone = true

@@ -34,7 +34,7 @@ func (d *Dispatcher) runOfKey(now Now, s *submit, out *Batch) {
 
 // ask is the question whether a submit's key is known.
 func (s *submit) ask() ask {
-	a := ask{kind: askKey, event: RunTask, conn: s.from, seq: s.seq, at: s.at, hash: s.hash}
+	a := ask{kind: askKey, event: RunTask, conn: s.from, seq: s.seq, at: s.at, hash: s.hash, more: s.more}
 	if s.Reply == ReplyID {
 		a.event = ScheduleTask
 	}

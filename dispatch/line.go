@@ -26,6 +26,11 @@ func (d *Dispatcher) line(now Now, k *stored, r *StoredRun, out *Batch) {
 			return
 		}
 	}
+	d.behind(now, k, r, l, out)
+}
+
+// behind puts a run that has just been recorded in line on the disk only, behind all others of its lane.
+func (d *Dispatcher) behind(now Now, k *stored, r *StoredRun, l *lane, out *Batch) {
 	d.spill(now, k.num, l, k.place, out)
 	d.doomed(now, k.id, k.pending(r), out)
 }
@@ -36,7 +41,7 @@ func (d *Dispatcher) hasRoom(l *lane) bool {
 	case d.draining:
 		return false
 	case g == nil:
-		return l.runs < d.cfg.Window
+		return l.runs+l.held < d.cfg.Window
 	default: // a tail is of use only if what is before it will soon be in memory
 		return g.tailLen < d.cfg.Window && g.stored <= d.cfg.Window
 	}
@@ -125,6 +130,7 @@ func (d *Dispatcher) putStatus(out *Batch, t *task, p *promise, s Status) {
 	now := d.status(t, p)
 	now.Due, now.Place = s.Due, s.Place
 	d.put(out, TableStatus, p.id[:], now.Append)
+	p.status = true
 }
 
 // status is what a run in memory went through.

@@ -12,6 +12,7 @@ type promise struct {
 	due      int64 // while recorded under TableDue: when
 	what     byte  // and what for; recorded says whether it is
 	dueRow   bool  // it is recorded under TableDue, not under TableQueue
+	status   bool  // there is something of it under TableStatus
 	freed    bool  // its limits do not count any more
 	gone     bool  // settling: it is finished, or forgotten
 	calls    bool  // somebody is to be called with the outcome
@@ -52,7 +53,7 @@ func (d *Dispatcher) isRun(t *task) bool {
 
 // request takes a request that says more than the seed's could.
 func (d *Dispatcher) request(now Now, from Conn, ev *Event, base []byte, out *Batch) {
-	s := submit{from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base)}
+	s := submit{from: from, seq: ev.Seq, nonce: ev.Nonce.Of(base), name: ev.Name.Of(base), body: ev.Body.Of(base), raw: ev.Terms.Of(base), more: ev.Count != 0}
 	if ev.Terms.Len > 0 {
 		if err := s.decode(ev.Terms.Of(base)); err != nil {
 			d.turnDown(&s, TooLarge, out)
@@ -87,6 +88,7 @@ type submit struct {
 	name  []byte
 	body  []byte
 	at    int64    // of a schedule; 0: now
+	more  bool     // the next one is of the same request
 	hash  [16]byte // of name and key
 	raw   []byte   // the terms as they came
 }
@@ -169,7 +171,9 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	id := newID(stamp, d.random.Uint64())
 	if len(s.Key) > 0 {
 		r.BodyHash = hashOf(s.body)
-		r.Due = now.Wall // see hold
+		if d.mayHold(n, n.queue.lane(r.Rank)) {
+			r.Due = now.Wall // see hold
+		}
 	}
 	if s.at > now.Wall {
 		r.Due = s.at
@@ -178,12 +182,15 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	d.recordRun(&k, &r, s, out)
 	d.stats.Accepted++
 	state := Pending
-	if s.at > now.Wall {
+	switch {
+	case s.at > now.Wall:
 		state = Waiting
 		d.await(now, &k, &r, out)
-	} else if k.due {
+	case k.due:
 		d.hold(now, &k, &r, out)
-	} else {
+	case len(s.Key) > 0:
+		d.behind(now, &k, &r, n.queue.lane(r.Rank), out)
+	default:
 		d.line(now, &k, &r, out)
 	}
 	d.acknowledge(now, s, id, state, false, out)
@@ -277,6 +284,7 @@ func (d *Dispatcher) remember(k *stored, r *StoredRun) (uint32, *task, bool) {
 		id: k.id, policy: r.Policy, created: max(r.Created, r.Due), deadline: r.Deadline, calls: len(r.Callback) > 0,
 		attempts: k.status.Attempts, failures: k.status.Failures,
 		history: history, historyN: uint32(len(k.status.History)), size: k.size, dueRow: k.due,
+		status: k.status.Place > 0 || k.status.Due > 0,
 	}
 	if k.due {
 		p.due, p.what = k.dueOf(r)

@@ -14,6 +14,7 @@ type lane struct {
 	fresh    list
 	len      int
 	runs     int // of these, runs, and calls that have a deadline
+	held     int // runs that come into it once they are durable
 	gap      *gap
 }
 

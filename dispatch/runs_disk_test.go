@@ -99,13 +99,29 @@ func (l *load) scan(s *disk, limit int) {
 	if l.Table == 0 {
 		return
 	}
-	l.found = keysOf(s.safe, l.Table, l.From, l.To)
-	if limit = min(limit, l.Limit); len(l.found) > limit {
+	if len(l.Keys) > 0 {
+		if key := string(l.Table) + string(l.Keys[0][:]); s.safe[key] != "" {
+			l.found = []string{key}
+		}
+	} else {
+		l.found = keysOf(s.safe, l.Table, l.From, l.To)
+	}
+	if limit = min(limit, max(l.Limit, len(l.Keys))); len(l.found) > limit {
 		l.found, l.how = l.found[:limit], dispatch.LoadPart
 	}
 	for _, k := range l.found {
 		l.values = append(l.values, s.safe[k])
 	}
+}
+
+// next is what is left of a question with keys, when the first of them is answered; nil: nothing.
+func (l *load) next() *load {
+	if len(l.Keys) < 2 {
+		return nil
+	}
+	left := &load{Load: l.Load}
+	left.N, left.Keys = l.N+1, l.Keys[1:]
+	return left
 }
 
 // look looks up the runs of these rows, which may be newer by now than the rows are, and makes the answer.

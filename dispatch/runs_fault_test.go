@@ -277,6 +277,12 @@ var wrongs = []wrong{
 		}
 		return false
 	})},
+	{name: "answers to the keys of one request mixed up", caught: "keys", often: 5, event: hear(dispatch.Loaded, func(s *wreck, _ *dispatch.Now, ev *dispatch.Event) bool {
+		if len(s.world.answering.Keys) > 1 {
+			ev.Seq++
+		}
+		return false
+	})},
 	{name: "forgotten before its time", caught: "lost", start: func(k *kept) { k.cfg.KeepBytes = 1 }},
 	{name: "an hour ahead", caught: "early", event: hear(dispatch.Tick, func(_ *wreck, now *dispatch.Now, _ *dispatch.Event) bool {
 		now.Wall += 3_600_000

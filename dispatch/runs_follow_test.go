@@ -357,7 +357,7 @@ func (k *kept) handRun(p *end, run *promised, e *dispatch.Effect, ticket *dispat
 		return flawed("held", "another worker has run %s", run.id)
 	case string(e.Name) != run.name || string(e.Body) != string(run.r.Body):
 		return flawed("bytes", "run %s is another", run.id)
-	case len(run.r.Key) > 0 && len(k.rows[run.id]) == 0:
+	case len(run.r.Key) > 0 && run.batch > k.disk.durable:
 		return flawed("early", "run %s has a key, and is handed out before it is durable", run.id)
 	case strings.Contains(string(run.r.Labels), "schedule:") && run.batch > k.disk.told:
 		return flawed("early", "run %s is of a schedule, and is handed out before it is durable", run.id)

@@ -196,13 +196,25 @@ func (k *kept) askCall() *flaw {
 	return k.request(p, a)
 }
 
-// askKeyed asks for a run under one of few keys, with one of two sets of options.
+// askKeyed asks for a run under one of few keys, or for some in one request.
 func (k *kept) askKeyed() *flaw {
 	p := k.one(false)
 	if p == nil {
 		return nil
 	}
-	a := ask{kind: dispatch.RunTask, name: k.task(), terms: k.someTerms()}
+	if k.rng.IntN(4) == 0 {
+		for range 1 + k.rng.IntN(4) {
+			if f := k.askUnderKey(p, 1); f != nil {
+				return f
+			}
+		}
+	}
+	return k.askUnderKey(p, 0)
+}
+
+// askUnderKey asks with one of two sets of options. more is whether the next event is of the same request.
+func (k *kept) askUnderKey(p *end, more uint32) *flaw {
+	a := ask{kind: dispatch.RunTask, name: k.task(), terms: k.someTerms(), count: more}
 	a.terms.Key = fmt.Appendf(nil, "key%d", k.rng.IntN(4))
 	a.terms.Staffed = false
 	a.body = fmt.Appendf(nil, `{"key":"%s/%s","body":%d}`, a.name, a.terms.Key, k.rng.IntN(8)/7)
@@ -427,8 +439,20 @@ func (k *kept) load() *flaw {
 			return nil
 		}
 	}
-	k.disk.loads = slices.Delete(k.disk.loads, i, i+1)
-	return k.loaded(l)
+	for {
+		next := l.next()
+		if next == nil {
+			k.disk.loads = slices.Delete(k.disk.loads, i, i+1)
+			return k.loaded(l)
+		}
+		k.disk.loads[i] = next
+		if f := k.loaded(l); f != nil || k.rng.IntN(4) == 0 {
+			return f
+		}
+		l = next
+		l.scan(k.disk, k.page)
+		l.looked, l.rows = true, l.look(k.disk)
+	}
 }
 
 func (k *kept) loaded(l *load) *flaw {

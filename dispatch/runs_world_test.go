@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"workman/dispatch"
 )
@@ -213,7 +214,7 @@ func (k *kept) write(out *dispatch.Batch, sleep int64) {
 		k.log.add(fmt.Sprintf("  + %d %s", out.N, c))
 	}
 	for _, l := range out.Loads {
-		k.log.add(fmt.Sprintf("  ? %d %c %x to %x limit %d run %s", l.N, max(l.Table, '0'), l.From, l.To, l.Limit, l.ID))
+		k.log.add(fmt.Sprintf("  ? %d %c %x to %x limit %d run %s keys %x", l.N, max(l.Table, '0'), l.From, l.To, l.Limit, l.ID, l.Keys))
 	}
 	k.log.add(fmt.Sprintf("  sleep %d", sleep))
 }
@@ -243,7 +244,7 @@ func (k *kept) flush() *flaw {
 		}
 	}
 	for _, l := range k.out.Loads {
-		l.From, l.To = bytes.Clone(l.From), bytes.Clone(l.To)
+		l.From, l.To, l.Keys = bytes.Clone(l.From), bytes.Clone(l.To), slices.Clone(l.Keys)
 		k.disk.loads = append(k.disk.loads, &load{Load: l})
 	}
 	k.out.Reset()

@@ -73,7 +73,7 @@ type Keeper struct {
 
 	news   news
 	speech speech
-	loads  chan dispatch.Load
+	loads  chan question
 	called chan [16]byte
 	made   made
 	stop   chan struct{}
@@ -88,7 +88,7 @@ func Open(dir string, cfg Config) (*Keeper, error) {
 	k := &Keeper{
 		cfg:    cfg,
 		call:   func([16]byte) {},
-		loads:  make(chan dispatch.Load, cfg.MaxLoads),
+		loads:  make(chan question, cfg.MaxLoads),
 		called: make(chan [16]byte, mostSaid),
 		stop:   make(chan struct{}),
 	}

@@ -25,19 +25,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type listener struct {
 	mu    sync.Mutex
 	heard chan event
+	input int  // so many came
 	stuck bool // as if the ring were full
 }
 
 // event is what was said, with bytes of its own.
 type event struct {
 	dispatch.Event
-	body []byte
-	run  dispatch.ID
+	body  []byte
+	run   dispatch.ID
+	input int // with which it came
 }
 
 func (l *listener) Submit(in dispatch.Input, stop <-chan struct{}) bool {
 	l.mu.Lock()
 	stuck := l.stuck
+	l.input++
+	input := l.input
 	l.mu.Unlock()
 	if stuck {
 		<-stop
@@ -45,7 +49,7 @@ func (l *listener) Submit(in dispatch.Input, stop <-chan struct{}) bool {
 	}
 	for i := range in.Events {
 		ev := &in.Events[i]
-		e := event{Event: *ev, body: bytes.Clone(ev.Body.Of(in.Base))}
+		e := event{Event: *ev, body: bytes.Clone(ev.Body.Of(in.Base)), input: input}
 		copy(e.run[:], ev.Run().Of(in.Base))
 		l.heard <- e
 	}

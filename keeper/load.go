@@ -12,14 +12,27 @@ import (
 // errLoads says that the dispatcher did not keep to its bound.
 var errLoads = errors.New("as many questions to the store wait as may; the dispatcher should ask fewer, and that is a bug")
 
+// question is a Load that waits for a reader, and what was found so far, if it has keys.
+type question struct {
+	dispatch.Load
+	found answer
+}
+
+// keysAtATime is how many keys of a question a reader looks up before it turns to the next question.
+const keysAtATime = 16
+
 // ask has a reader answer a question. It is called by whoever holds the dispatcher.
 func (k *Keeper) ask(l dispatch.Load) {
 	l.From, l.To = bytes.Clone(l.From), bytes.Clone(l.To)
 	select {
-	case k.loads <- l:
+	case k.loads <- question{Load: l, found: answer{n: l.N}}:
 	default:
-		k.loaded(answer{n: l.N, how: dispatch.LoadFailed})
-		k.cfg.Log.Error("cannot look up what the dispatcher asks for", "question", l.N, "error", errLoads)
+		a := answer{n: l.N}
+		for range max(len(l.Keys), 1) {
+			a.add(nil, dispatch.LoadFailed)
+		}
+		k.failed(l.N, errLoads)
+		k.loaded(a)
 	}
 }
 
@@ -29,13 +42,46 @@ func (k *Keeper) read() {
 		select {
 		case <-k.stop:
 			return
-		case l := <-k.loads:
-			rows, how, err := k.load(&l)
-			if err != nil {
-				rows, how = nil, dispatch.LoadFailed
-				k.cfg.Log.Error("cannot look up what the dispatcher asks for", "question", l.N, "error", err)
+		case q := <-k.loads:
+			if len(q.Keys) > 0 {
+				k.keys(q)
+				continue
 			}
-			k.loaded(answer{n: l.N, how: how, rows: rows})
+			rows, how, err := k.load(&q.Load)
+			if err != nil {
+				rows, how = nil, k.failed(q.N, err)
+			}
+			q.found.add(rows, how)
+			k.loaded(q.found)
+		}
+	}
+}
+
+func (k *Keeper) failed(n uint64, err error) (how uint32) {
+	k.cfg.Log.Error("cannot look up what the dispatcher asks for", "question", n, "error", err)
+	return dispatch.LoadFailed
+}
+
+// keys looks up a few of a question's keys, and has the others wait for their turn behind the other questions. What was found
+// is told once it is all, or Bytes.
+func (k *Keeper) keys(q question) {
+	for n := 1; len(q.Keys) > 0; n++ {
+		rows, how, err := k.loadKey(q.found.rows, &q.Load, q.Keys[0][:])
+		if err != nil {
+			how = k.failed(q.N, err)
+		}
+		q.found.add(rows, how)
+		q.Keys, q.N = q.Keys[1:], q.N+1
+		if len(q.Keys) == 0 || q.Bytes > 0 && len(rows) >= q.Bytes {
+			k.loaded(q.found)
+			q.found = answer{n: q.N}
+		}
+		if n == keysAtATime && len(q.Keys) > 0 {
+			select {
+			case k.loads <- q:
+				return
+			default: // the dispatcher has asked more than it may
+			}
 		}
 	}
 }
@@ -47,7 +93,7 @@ func (k *Keeper) load(l *dispatch.Load) (rows []byte, how uint32, err error) {
 		return rows, dispatch.LoadWhole, err
 	}
 	if isOneKey(l) {
-		return k.loadKey(l)
+		return k.loadKey(nil, l, l.From)
 	}
 	how, n := dispatch.LoadWhole, 0
 	var failed error
@@ -75,15 +121,15 @@ func isOneKey(l *dispatch.Load) bool {
 	return len(l.To) == last+1 && l.To[last] == 0 && bytes.HasPrefix(l.To, l.From)
 }
 
-// loadKey is load for one key.
-func (k *Keeper) loadKey(l *dispatch.Load) (rows []byte, how uint32, err error) {
-	value, ok, err := k.store.Get(store.Table(l.Table), l.From)
+// loadKey is load for one key. It appends its row, if there is one.
+func (k *Keeper) loadKey(rows []byte, l *dispatch.Load, key []byte) ([]byte, uint32, error) {
+	value, ok, err := k.store.Get(store.Table(l.Table), key)
 	if err != nil || !ok {
-		return nil, dispatch.LoadWhole, err
+		return rows, dispatch.LoadWhole, err
 	}
-	run, err := runOf(l.Table, l.From, value)
+	run, err := runOf(l.Table, key, value)
 	if err == nil {
-		rows, err = k.row(nil, l.From, value, run, l.Also)
+		rows, err = k.row(rows, key, value, run, l.Also)
 	}
 	return rows, dispatch.LoadWhole, err
 }

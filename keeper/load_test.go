@@ -2,6 +2,8 @@ package keeper_test
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -147,5 +149,74 @@ func TestLoadKeepsRange(t *testing.T) {
 			t.Error("the row was not found")
 		}
 		return
+	}
+}
+
+// keysOf are n keys; every third of them is that of the run with its number.
+func keysOf(n int) (keys [][16]byte, ops []op) {
+	keys = make([][16]byte, n)
+	for i := range keys {
+		copy(keys[i][:], fmt.Appendf(nil, "key %d", i))
+		if run := id(i); i%3 == 0 {
+			ops = append(ops, op{dispatch.TableKeys, keys[i][:], run[:]}, op{dispatch.TableRuns, run[:], []byte{'r', byte(i)}})
+		}
+	}
+	return keys, ops
+}
+
+// TestLoadKeys: each of a question's keys is answered for itself, in their order, and all in one input; if they have more
+// bytes than that, in several.
+func TestLoadKeys(t *testing.T) {
+	const n = 600
+	k, l := begin(t, config(t, vfs.NewMem()), nil)
+	keys, ops := keysOf(n)
+	k.Keep(batch(1, ops...))
+	l.committed(t, 1)
+	for _, bytes := range []int{0, 16 << 20, 1000, 1} {
+		k.Keep(&dispatch.Batch{Loads: []dispatch.Load{{N: 7, Table: dispatch.TableKeys, Keys: keys, Bytes: bytes, Also: "rf"}}})
+		inputs := map[int]int{}
+		for i, key := range keys {
+			var want []byte
+			if run := id(i); i%3 == 0 {
+				want = dispatch.AppendRow(nil, key[:], run[:], [][]byte{{'r', byte(i)}, nil})
+			}
+			e := l.next(t, dispatch.Loaded)
+			if e.Seq != uint64(7+i) || e.Count != dispatch.LoadWhole || !slices.Equal(e.body, want) {
+				t.Fatalf("key %d: number %d, %d,\n%q, want\n%q", i, e.Seq, e.Count, e.body, want)
+			}
+			inputs[e.input] += len(e.body)
+		}
+		if whole := bytes == 0 || bytes == 16<<20; whole != (len(inputs) == 1) {
+			t.Errorf("answers of %d bytes at most come in %d inputs", bytes, len(inputs))
+		}
+	}
+}
+
+// TestLoadKeysTakeTurns: who has few keys does not wait until all of another's have been looked up.
+func TestLoadKeysTakeTurns(t *testing.T) {
+	cfg := config(t, vfs.NewMem())
+	cfg.Readers, cfg.MaxLoads = 1, 3
+	k := open(t, cfg)
+	many, _ := keysOf(10_000)
+	few := many[:20]
+	ask := func(n uint64, keys [][16]byte) dispatch.Load {
+		return dispatch.Load{N: n, Table: dispatch.TableKeys, Keys: keys, Also: "r"}
+	}
+	k.Keep(&dispatch.Batch{Loads: []dispatch.Load{ask(1, many), ask(20_001, few), ask(30_001, few), ask(40_001, few)}})
+	l := &listener{heard: make(chan event, 20_000)}
+	k.Start(l, nil)
+	defer func() { _ = k.Close() }()
+	var order []uint64
+	for range len(many) + 3*len(few) {
+		e := l.next(t, dispatch.Loaded)
+		if e.Seq%10_000 == 1 {
+			order = append(order, e.Seq)
+		}
+		if failed := e.Seq > 40_000; failed != (e.Count == dispatch.LoadFailed) {
+			t.Fatalf("question %d was answered with %d", e.Seq, e.Count)
+		}
+	}
+	if want := []uint64{40_001, 20_001, 30_001, 1}; !slices.Equal(order, want) { // there was no room for the last
+		t.Errorf("answered in the order %d, want %d", order, want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,18 +15,30 @@ import (
 
 // Bounds of what is said to the dispatcher at once.
 const (
-	mostSaid  = 256     // events of a kind
+	mostSaid  = 256     // events of a kind, unless one answer has more
 	mostBytes = 4 << 20 // after which no further answer is added
 )
+
+// keptEvents is the most room for events that is kept.
+const keptEvents = 4096
 
 // never is a number that no batch has.
 const never = math.MaxUint64
 
-// answer is what was found for one of the dispatcher's questions.
+// answer is what was found for the dispatcher's questions from n on. What is in one answer is said in one input.
 type answer struct {
-	n    uint64
-	how  uint32
-	rows []byte
+	n     uint64
+	rows  []byte
+	found []found
+}
+
+// found is how one question ended, and how many bytes of the answer's rows are its own.
+type found struct{ how, size uint32 }
+
+// add adds what was found for the next question: rows are all there are then.
+func (a *answer) add(rows []byte, how uint32) {
+	a.found = append(a.found, found{how, uint32(len(rows) - len(a.rows))})
+	a.rows = rows
 }
 
 // news is what the dispatcher is to be told, from whichever goroutine. Numbers are the store's. Of what is durable only the
@@ -127,6 +140,9 @@ func (k *Keeper) say(called ...[16]byte) bool {
 	if cap(in.Base) > mostBytes {
 		in.Base = nil
 	}
+	if cap(in.Events) > keptEvents {
+		in.Events = nil
+	}
 	return true
 }
 
@@ -225,9 +241,12 @@ func (k *Keeper) gather(in *dispatch.Input) (said uint64, over bool) {
 func (k *Keeper) addAnswers(in *dispatch.Input) {
 	n := &k.news
 	taken := 0
-	for ; taken < len(n.answers) && taken < mostSaid && len(in.Base) < mostBytes; taken++ {
+	for said := 0; taken < len(n.answers) && len(in.Base) < mostBytes; taken++ {
 		a := &n.answers[taken]
-		in.Events = append(in.Events, dispatch.Event{Kind: dispatch.Loaded, Seq: a.n, Count: a.how, Body: add(in, a.rows)})
+		if said += len(a.found); taken > 0 && said > mostSaid {
+			break
+		}
+		addAnswer(in, a)
 	}
 	left := copy(n.answers, n.answers[taken:])
 	clear(n.answers[left:])
@@ -236,6 +255,16 @@ func (k *Keeper) addAnswers(in *dispatch.Input) {
 		case n.poke <- struct{}{}:
 		default:
 		}
+	}
+}
+
+func addAnswer(in *dispatch.Input, a *answer) {
+	rows := add(in, a.rows)
+	in.Events = slices.Grow(in.Events, len(a.found))
+	for i, f := range a.found {
+		rows.Len = f.size
+		in.Events = append(in.Events, dispatch.Event{Kind: dispatch.Loaded, Seq: a.n + uint64(i), Count: f.how, Body: rows})
+		rows.Off += f.size
 	}
 }
 

@@ -105,6 +105,9 @@ func (f *Front) makeBulk(s *Session, g *gathering, base []byte) {
 	for i, at := range f.bulk {
 		e := f.event(s, nil)
 		e.Kind, e.Seq, e.Name, e.Body = dispatch.RunTask, g.seq, name, f.copied(at.Of(base))
+		if i < len(f.bulk)-1 {
+			e.Count = 1 // the next one is of the same request
+		}
 		if key != nil {
 			a.Key = strconv.AppendInt(append(append(own[:0], key...), '/'), int64(i), 10)
 			terms = spanOf(len(f.scratch), len(f.scratch))

@@ -67,7 +67,11 @@ func TestBulkEvents(t *testing.T) {
 		}
 		var want []heard
 		for i, body := range bodies {
-			want = append(want, heard{kind: dispatch.RunTask, name: "work", body: body, nonce: member(1, i), terms: c.terms[i]})
+			more := uint32(1) // of the same request
+			if i == len(bodies)-1 {
+				more = 0
+			}
+			want = append(want, heard{kind: dispatch.RunTask, name: "work", body: body, nonce: member(1, i), terms: c.terms[i], count: more})
 		}
 		if !slices.Equal(d.events, want) {
 			t.Errorf("%s:\n%+v, want\n%+v", c.name, d.events, want)

@@ -21,8 +21,15 @@ func (m memory) keep(b *dispatch.Batch) {
 	}
 }
 
-// load answers a question to the store.
-func (m memory) load(l *dispatch.Load) (rows []byte, how uint32) {
+// load answers a question to the store; of one with keys the i-th.
+func (m memory) load(l *dispatch.Load, i int) (rows []byte, how uint32) {
+	if len(l.Keys) > 0 {
+		key := string(l.Keys[i][:])
+		if id, ok := m[string(l.Table)+key]; ok {
+			rows = m.row(nil, key, id, id, l.Also)
+		}
+		return rows, dispatch.LoadWhole
+	}
 	if l.Table == 0 {
 		return m.row(nil, "", "", string(l.ID[:]), l.Also), dispatch.LoadWhole
 	}

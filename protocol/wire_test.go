@@ -100,11 +100,13 @@ func (w *wire) answer() {
 		rows  []byte
 	}
 	var all []loaded
-	for i := range w.batch.Loads {
-		rows, how := w.store.load(&w.batch.Loads[i])
-		all = append(all, loaded{dispatch.Event{
-			Kind: dispatch.Loaded, Seq: w.batch.Loads[i].N, Count: how, Body: dispatch.Span{Len: uint32(len(rows))},
-		}, rows})
+	for _, l := range w.batch.Loads {
+		for i := range max(len(l.Keys), 1) {
+			rows, how := w.store.load(&l, i)
+			all = append(all, loaded{dispatch.Event{
+				Kind: dispatch.Loaded, Seq: l.N + uint64(i), Count: how, Body: dispatch.Span{Len: uint32(len(rows))},
+			}, rows})
+		}
 	}
 	w.batch.Reset()
 	if n > 0 {
