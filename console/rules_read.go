@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -122,10 +123,20 @@ func (s *saidRule) readZone(raw []byte) error {
 		return err
 	}
 	s.rule.Zone = []byte(text)
-	if _, err := time.LoadLocation(text); err != nil || text == "" || text == "Local" {
+	if _, err := time.LoadLocation(text); err != nil || !isZoneName(text) {
 		return fmt.Errorf("is %.80q, and must be the name of a time zone as in the IANA database, like Europe/Helsinki or UTC", text)
 	}
 	return nil
+}
+
+// isZoneName leaves out what can be loaded on some machines, and is no name of the IANA database: on others the schedule would
+// never run.
+func isZoneName(text string) bool {
+	switch first, _, _ := strings.Cut(text, "/"); first {
+	case "", "Local", "localtime", "posixrules", "posix", "right":
+		return false
+	}
+	return path.Clean(text) == text
 }
 
 func (s *saidRule) readTask(raw []byte) error {
