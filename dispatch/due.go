@@ -110,10 +110,15 @@ func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	t.state = scheduled
 	d.stats.Schedule++
 	d.names.all[t.name].scheduled++
+	d.holdBack(slot, t, k.id)
+}
+
+// holdBack has a run that is scheduled start when all that was written so far is safe.
+func (d *Dispatcher) holdBack(slot uint32, t *task, id ID) {
 	n := d.names.all[t.name]
 	n.refs++ // until it is held no more
 	n.queue.lane(t.rank()).held++
-	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: k.id, num: t.name, rank: t.rank()})
+	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: id, num: t.name, rank: t.rank()})
 }
 
 // held is a run that starts when a batch is safe.
@@ -173,6 +178,11 @@ func (d *Dispatcher) unscheduled(t *task) {
 
 // start makes a run pending whose time has come.
 func (d *Dispatcher) start(now Now, slot uint32, t *task, out *Batch) {
+	if p := d.promises.at(t.promise); p.n > d.durable.committed && !d.durable.failed {
+		t.with = 0 // the timer is gone
+		d.holdBack(slot, t, p.id)
+		return
+	}
 	d.unscheduled(t)
 	t.state = free
 	if d.expireIfLate(now, slot, t, out) {
