@@ -32,7 +32,7 @@ func (cfg *Config) rules(mux *http.ServeMux) {
 	for path, kind := range map[string]dispatch.Kind{"pause": dispatch.PauseRule, "resume": dispatch.ResumeRule} {
 		mux.Handle("POST /schedules/{name}/"+path, named(func(w http.ResponseWriter, r *http.Request, name string) {
 			if e, ok := cfg.doRule(w, r, kind, name); ok {
-				tellRule(w, http.StatusOK, e.Body)
+				cfg.tellRule(w, http.StatusOK, e.Body)
 			}
 		}))
 	}
@@ -68,18 +68,19 @@ func (cfg *Config) showRule(w http.ResponseWriter, _ *http.Request, name string)
 	case !ok:
 		refused(w, dispatch.NoRule)
 	default:
-		tellRule(w, http.StatusOK, value)
+		cfg.tellRule(w, http.StatusOK, value)
 	}
 }
 
 // tellRule answers with the document of a schedule, from its value in the store.
-func tellRule(w http.ResponseWriter, status int, value []byte) {
+func (cfg *Config) tellRule(w http.ResponseWriter, status int, value []byte) {
 	r, err := dispatch.DecodeRule(value)
 	if err != nil {
 		trouble(w, fmt.Errorf("this schedule: %w", err))
 		return
 	}
-	body, err := document.AppendRule(nil, &r, nextTimes(&r, shownTimes), true)
+	next, problem := cfg.nextTimes(&r, shownTimes)
+	body, err := document.AppendRule(nil, &r, next, problem, true)
 	if err != nil {
 		trouble(w, fmt.Errorf("this schedule: %w", err))
 		return
@@ -88,17 +89,27 @@ func tellRule(w http.ResponseWriter, status int, value []byte) {
 	write(w, status, jsonType, body)
 }
 
-// nextTimes are the next times of a schedule, so many at most, in its zone.
-func nextTimes(r *dispatch.StoredRule, most int) (all []time.Time) {
+// nextTimes are the next times of a schedule, so many at most, in its zone; or why there are none, if somebody has to do
+// something about that.
+func (cfg *Config) nextTimes(r *dispatch.StoredRule, most int) (all []time.Time, problem string) {
 	cron, err := schedule.ParseCron(string(r.Cron))
-	in, err2 := time.LoadLocation(string(r.Zone))
-	if err != nil || err2 != nil { // a zone that is not known any more
-		return nil
+	if err != nil {
+		return nil, fmt.Sprintf("it does not fire: this version does not understand its cron expression (%v); PUT it with another one", err)
+	}
+	in, err := time.LoadLocation(string(r.Zone))
+	if err != nil {
+		return nil, fmt.Sprintf("it does not fire: the zone data of this machine has no %q; PUT it with a zone that is there, "+
+			"or install the data and PUT it as it is", r.Zone)
+	}
+	if r.Next == 0 && !r.Paused {
+		if _, ok := cron.Next(in, r.From, max(cfg.Now().UnixMilli(), r.Passed)); ok {
+			problem = fmt.Sprintf("it has stopped: when it was due, the zone data of the machine had no %q; PUT it as it is, and it goes on", r.Zone)
+		}
 	}
 	for at, ok := r.Next, r.Next > 0; ok && len(all) < most; at, ok = cron.Next(in, r.From, at) {
 		all = append(all, time.UnixMilli(at).In(in))
 	}
-	return all
+	return all, problem
 }
 
 // dropRule is DELETE /schedules/{name}.
@@ -194,9 +205,9 @@ func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) 
 	case isRefused(w, &e):
 	case e.Found:
 		w.Header().Set("Location", r.URL.EscapedPath())
-		tellRule(w, http.StatusCreated, e.Body)
+		cfg.tellRule(w, http.StatusCreated, e.Body)
 	default:
-		tellRule(w, http.StatusOK, e.Body)
+		cfg.tellRule(w, http.StatusOK, e.Body)
 	}
 }
 
@@ -290,7 +301,8 @@ func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if dst, err = document.AppendRule(dst, &r, nextTimes(&r, 1), false); err != nil {
+	next, problem := cfg.nextTimes(&r, 1)
+	if dst, err = document.AppendRule(dst, &r, next, problem, false); err != nil {
 		return dst, err
 	}
 	return append(dst, ','), nil
