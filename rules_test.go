@@ -68,6 +68,15 @@ func TestRules(t *testing.T) {
 	if r := a.do(200, "PUT", "/schedules/nightly%20report", `{"cron":"@every 2h","task":"report"}`).rule(); !r.Paused {
 		t.Errorf("a change that does not say so let it go on: %+v", r)
 	}
+	for _, path := range []string{"/run", "/pause", "/resume"} {
+		if r := a.do(400, "POST", "/schedules/nightly%20report"+path, `{"n":2}`); !strings.Contains(r.body, "PUT /schedules/nightly%20report") ||
+			!strings.Contains(r.body, "POST /task/{name}") {
+			t.Errorf("with a body: %s", r.body)
+		}
+	}
+	if r := a.get("/schedules/nightly%20report").rule(); r.Runs != 0 || !r.Paused {
+		t.Errorf("what was refused was done: %+v", r)
+	}
 	ran := a.do(202, "POST", "/schedules/nightly%20report/run", "")
 	id := ran.run().ID
 	if got := a.look(id); ran.head.Get("Location") != "/runs/"+id || got.Task != "report" || got.Labels["schedule"] != "nightly report" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +29,13 @@ func (cfg *Config) rules(mux *http.ServeMux) {
 	mux.Handle("GET /schedules/{name}", named(cfg.showRule))
 	mux.Handle("PUT /schedules/{name}", named(cfg.putRule))
 	mux.Handle("DELETE /schedules/{name}", named(cfg.dropRule))
-	mux.Handle("POST /schedules/{name}/run", named(cfg.runRule))
+	mux.Handle("POST /schedules/{name}/run", named(bare(cfg.runRule)))
 	for path, kind := range map[string]dispatch.Kind{"pause": dispatch.PauseRule, "resume": dispatch.ResumeRule} {
-		mux.Handle("POST /schedules/{name}/"+path, named(func(w http.ResponseWriter, r *http.Request, name string) {
+		mux.Handle("POST /schedules/{name}/"+path, named(bare(func(w http.ResponseWriter, r *http.Request, name string) {
 			if e, ok := cfg.doRule(w, r, kind, name); ok {
 				cfg.tellRule(w, http.StatusOK, e.Body)
 			}
-		}))
+		})))
 	}
 }
 
@@ -53,6 +54,25 @@ func named(next func(w http.ResponseWriter, r *http.Request, name string)) http.
 		next(w, r, name)
 	}
 }
+
+// bare refuses a body where it would be ignored: somebody may take it for the options of the run.
+func bare(next func(w http.ResponseWriter, r *http.Request, name string)) func(w http.ResponseWriter, r *http.Request, name string) {
+	return func(w http.ResponseWriter, r *http.Request, name string) {
+		text, err := io.ReadAll(io.LimitReader(r.Body, mostQuoted))
+		switch {
+		case err != nil:
+			trouble(w, err)
+		case len(text) > 0:
+			problemOf(w, http.StatusBadRequest, "", fmt.Sprintf("this request has no body; it came with %.80q. "+
+				"A run of a schedule has the options that PUT /schedules/%s gave it; POST /task/{name} runs a task with others", text, url.PathEscape(name)))
+		default:
+			next(w, r, name)
+		}
+	}
+}
+
+// mostQuoted is how much is read of a body that there should not be.
+const mostQuoted = 81
 
 func problemOf(w http.ResponseWriter, status int, kind, detail string) {
 	write(w, status, document.ProblemType, document.AppendProblem(nil, status, kind, detail, nil))
