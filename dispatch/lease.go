@@ -53,12 +53,12 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 	case p.calls >= d.cfg.ConnTasks:
 		why = TooManyHere
 	case d.leasing >= d.cfg.Leases:
-		why = TooMany
+		why = TooManyLeases
 	}
 	var w *worker
 	if why == 0 {
 		if w = d.newLease(from, ev); w == nil {
-			why = TooMany
+			why = TooManyLeases
 		} else if !d.nameLease(from, w, ev.Body.Of(base)) {
 			why = TooManyName
 			d.gone(now, w.conn, out)

@@ -215,7 +215,7 @@ func (m *model) againstLease(from dispatch.Conn, in *input) (against []dispatch.
 		}
 	}
 	if waiting >= m.cfg.Leases {
-		against = append(against, dispatch.TooMany)
+		against = append(against, dispatch.TooManyLeases)
 	}
 	known, distinct := len(m.lines), []string{}
 	for _, name := range in.names() {
