@@ -310,7 +310,8 @@ func (cfg *Config) pageOfRules(after []byte, limit int) (body []byte, last strin
 	return append(bytes.TrimSuffix(body, []byte(",")), ']'), last, err
 }
 
-// appendListed appends a schedule as lists show it, and a comma, unless it has just been deleted.
+// appendListed appends a schedule as lists show it, and a comma, unless it has just been deleted. Of one that cannot be read it is
+// the name and why: the others are there to be seen all the same.
 func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
 	id := dispatch.RuleID(name)
 	value, ok, err := cfg.Store.Get(dispatch.TableRules, id[:])
@@ -318,12 +319,14 @@ func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
 		return dst, err
 	}
 	r, err := dispatch.DecodeRule(value)
-	if err != nil {
-		return dst, err
+	if err == nil {
+		next, problem := cfg.nextTimes(&r, 1)
+		dst, err = document.AppendRule(dst, &r, next, problem, false)
 	}
-	next, problem := cfg.nextTimes(&r, 1)
-	if dst, err = document.AppendRule(dst, &r, next, problem, false); err != nil {
-		return dst, err
+	if err != nil {
+		dst = document.AppendText(append(dst, `{"name":`...), name)
+		dst = document.AppendText(append(dst, `,"problem":`...), "it cannot be read: "+err.Error()+"; start the version that wrote it")
+		dst = append(dst, '}')
 	}
 	return append(dst, ','), nil
 }
