@@ -112,11 +112,12 @@ func (o *options) bytes() int64 {
 	return memoryLimit() / 2
 }
 
-// What a task, a run and a name take beside the bytes they carry, at most.
+// What a task, a run and a name take beside the bytes they carry, at most; and what a lease takes, which not every task may have.
 const (
-	taskBytes = 96
-	runBytes  = taskBytes + 320
-	nameBytes = 512
+	taskBytes  = 96 + leaseBytes/dispatch.LeasePart
+	runBytes   = 96 + 320
+	nameBytes  = 512
+	leaseBytes = 1152
 )
 
 // fit lowers the bounds on how many tasks, runs and names there may be to what a quarter of so much memory holds,

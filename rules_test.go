@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 // rule is the document of a schedule.
 type rule struct {
-	Name, Task, Cron, Zone, Overlap, CatchUp, Created string
+	Name, Task, Cron, Zone, Overlap, CatchUp, Created, Problem string
 
 	Paused  bool
 	Options json.RawMessage
@@ -66,6 +67,15 @@ func TestRules(t *testing.T) {
 	}
 	if r := a.do(200, "PUT", "/schedules/nightly%20report", `{"cron":"@every 2h","task":"report"}`).rule(); !r.Paused {
 		t.Errorf("a change that does not say so let it go on: %+v", r)
+	}
+	for _, path := range []string{"/run", "/pause", "/resume"} {
+		if r := a.do(400, "POST", "/schedules/nightly%20report"+path, `{"n":2}`); !strings.Contains(r.body, "PUT /schedules/nightly%20report") ||
+			!strings.Contains(r.body, "POST /task/{name}") {
+			t.Errorf("with a body: %s", r.body)
+		}
+	}
+	if r := a.get("/schedules/nightly%20report").rule(); r.Runs != 0 || !r.Paused {
+		t.Errorf("what was refused was done: %+v", r)
 	}
 	ran := a.do(202, "POST", "/schedules/nightly%20report/run", "")
 	id := ran.run().ID
@@ -218,4 +228,62 @@ func TestRulesPages(t *testing.T) {
 	if !slices.Equal(seen, want) {
 		t.Errorf("the pages have %q, want %q", seen, want)
 	}
+}
+
+// TestRulesZoneGone: the server is started where a schedule's zone is not known, and again where it is. The document says why
+// it does not fire, and what is said there brings it back.
+func TestRulesZoneGone(t *testing.T) {
+	dir, zones := t.TempDir()+"/data", t.TempDir()
+	utc := append(append([]byte("TZif"), make([]byte, 16)...), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4)
+	utc = append(append(utc, 0, 0, 0, 0, 0, 0), "AST\x00"...) // one offset, 0, named AST (tzfile(5))
+	if err := os.WriteFile(zones+"/Atlantis", utc, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const body, other = `{"cron":"* * * * * *","zone":"Atlantis","task":"dive"}`, `{"cron":"* * * * * *","task":"dive"}`
+	start := func(env ...string) (*program, asker) {
+		p := launch(t, append(env, "WORKMAN_DATA="+dir)...)
+		return p, askerOf(t, p.addr)
+	}
+	stop := func(p *program) { p.signal(); p.exit(0) }
+
+	p, a := start("ZONEINFO=" + zones)
+	for _, name := range []string{"a", "b"} {
+		if r := a.do(201, "PUT", "/schedules/"+name, body).rule(); len(r.Next) == 0 || r.Problem != "" {
+			t.Errorf("while its zone is known: %+v", r)
+		}
+	}
+	stop(p)
+	p, a = start()
+	if r := a.get("/schedules/a").rule(); len(r.Next) != 0 || !strings.Contains(r.Problem, `has no "Atlantis"`) {
+		t.Errorf("while its zone is not known: %+v", r)
+	}
+	if list := a.get("/schedules"); strings.Count(list.body, `has no \"Atlantis\"`) != 2 {
+		t.Errorf("the list: %s", list.body)
+	}
+	a.do(422, "PUT", "/schedules/a", body).says("bad-schedule")
+	if r := a.do(200, "PUT", "/schedules/a", other).rule(); len(r.Next) != 10 || r.Problem != "" {
+		t.Errorf("with another zone: %+v", r)
+	}
+	runs := func(name string) int { return a.get("/schedules/" + name).rule().Runs }
+	goesOn := func(name string) {
+		from := runs(name)
+		waitFor(t, name+" to go on", func() bool { return runs(name) > from+1 })
+	}
+	goesOn("a") // by then the other was due too
+	last := runs("b")
+	goesOn("a")
+	if got := runs("b"); got != last {
+		t.Errorf("without its zone it goes on: %d runs, then %d", last, got)
+	}
+	stop(p)
+	p, a = start("ZONEINFO=" + zones)
+	stopped := a.get("/schedules/b").rule()
+	if !strings.Contains(stopped.Problem, "PUT it as it is") {
+		t.Errorf("when its zone is known again: %+v", stopped)
+	}
+	if r := a.do(200, "PUT", "/schedules/b", body).rule(); len(r.Next) != 10 || r.Problem != "" {
+		t.Errorf("PUT as it is: %+v", r)
+	}
+	goesOn("b")
+	stop(p)
 }

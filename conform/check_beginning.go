@@ -141,7 +141,7 @@ func asks(ctx context.Context, x *exam) finding {
 			x.names = append(x.names, name)
 		}
 	})
-	return ok("for %d, and does %d tasks", asked, len(x.names))
+	return ok("for %d, and does %s", asked, counted(len(x.names), "task"))
 }
 
 func answers(ctx context.Context, x *exam) finding {
@@ -196,5 +196,5 @@ func asksAgain(ctx context.Context, x *exam) finding {
 			return failed("task %d in a row: %s", i+1, f.seen)
 		}
 	}
-	return ok("%d tasks in a row", min(ahead, maxAhead)+1)
+	return ok("%s in a row", counted(min(ahead, maxAhead)+1, "task"))
 }

@@ -57,7 +57,7 @@ func takes(ctx context.Context, x *exam) finding {
 	}
 	x.settle(ctx) // there may be more
 	x.recording.look(func(j *judge) { x.names = j.offers(0) })
-	return ok("does %d tasks", len(x.names))
+	return ok("does %s", counted(len(x.names), "task"))
 }
 
 func answersLease(ctx context.Context, x *exam) finding {
@@ -167,7 +167,7 @@ func waitsItsTurn(ctx context.Context, x *exam) finding {
 		for began := time.Now(); time.Since(began) < refusal; {
 			x.proxy.interrupt(busy(http.StatusServiceUnavailable))
 			if !sleep(ctx, leaseTime) {
-				return failed("it ended while it was refused, after %d attempts", n.Load())
+				return failed("it ended while it was refused, after %s", counted(int(n.Load()), "attempt"))
 			}
 		}
 		return ok("")
@@ -190,9 +190,9 @@ func waitsItsTurn(ctx context.Context, x *exam) finding {
 		return f
 	}
 	if n := len(attempts); n > askers*(1+int(refusal/retryAfter)) {
-		return hint("%d attempts in %v: Retry-After was %v", n, refusal, retryAfter)
+		return hint("%s in %v: Retry-After was %v", counted(n, "attempt"), refusal, retryAfter)
 	}
-	return ok("%d attempts in %v", len(attempts), refusal)
+	return ok("%s in %v", counted(len(attempts), "attempt"), refusal)
 }
 
 func resetOfLease(ctx context.Context, x *exam) finding {

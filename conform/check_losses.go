@@ -85,7 +85,7 @@ func backsOff(ctx context.Context, x *exam) finding {
 	var attempts []time.Time
 	x.proxy.set(func(p *proxy) { p.refusing, attempts = false, p.attempts })
 	if !whole {
-		return failed("it ended while it was refused, after %d attempts", len(attempts))
+		return failed("it ended while it was refused, after %s", counted(len(attempts), "attempt"))
 	}
 	if n := busiest(attempts); n > maxPerSec {
 		return failed("%d attempts in a second, %d in %v", n, len(attempts), refusal)
@@ -94,7 +94,7 @@ func backsOff(ctx context.Context, x *exam) finding {
 	if err != nil {
 		return failed("it was refused for %v, and did not come back then: %v", refusal, err)
 	}
-	seen := fmt.Sprintf("%d attempts in %v, and back %v later", len(attempts), refusal, took)
+	seen := fmt.Sprintf("%s in %v, and back %v later", counted(len(attempts), "attempt"), refusal, took)
 	switch gaps := between(attempts); {
 	case took > slowReturn:
 		return hint("%s: 2 s between attempts are enough", seen)

@@ -150,7 +150,7 @@ func tellsProgress(ctx context.Context, x *exam) finding {
 	case string(end.Result) != "5":
 		return failed("counting to 5 gave %s", brief(end.Result))
 	}
-	return ok("%d times", h.times("Progress"))
+	return ok("%s", counted(h.times("Progress"), "time"))
 }
 
 func cancels(ctx context.Context, x *exam) finding {

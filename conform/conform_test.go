@@ -195,6 +195,16 @@ func (f flaw) none(t *testing.T, r conform.Report) {
 	}
 }
 
+// TestOne: there is one hint, not 1 hints.
+func TestOne(t *testing.T) {
+	for n, want := range map[int]string{0: "0 hints,", 1: "1 hint,", 2: "2 hints,"} {
+		r := conform.Report{Checks: slices.Repeat([]conform.Line{{Check: "a", Result: conform.Hint}}, n)}
+		if got := r.Table(); !strings.Contains(got, want) {
+			t.Errorf("with %d: %s", n, got)
+		}
+	}
+}
+
 // isWritten reports whether there is such a section.
 func isWritten(t *testing.T, section string) bool {
 	t.Helper()

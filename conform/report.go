@@ -92,7 +92,7 @@ func lastLines(text string, n int) []string {
 
 // verdict is the last line.
 func (r Report) verdict() string {
-	sums := fmt.Sprintf("%d ok, %d FAILED, %d hints, %d not tried, in %v", r.count(OK), r.count(Failed), r.count(Hint),
+	sums := fmt.Sprintf("%d ok, %d FAILED, %s, %d not tried, in %v", r.count(OK), r.count(Failed), counted(r.count(Hint), "hint"),
 		r.count(NotTried), r.Took.Round(time.Second))
 	switch {
 	case r.Good():
@@ -101,4 +101,12 @@ func (r Report) verdict() string {
 		return "NOT CHECKED to the end: " + sums
 	}
 	return "the worker does NOT keep to the protocol: " + sums
+}
+
+// counted is a number of things, of which one has no s.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

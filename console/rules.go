@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +29,13 @@ func (cfg *Config) rules(mux *http.ServeMux) {
 	mux.Handle("GET /schedules/{name}", named(cfg.showRule))
 	mux.Handle("PUT /schedules/{name}", named(cfg.putRule))
 	mux.Handle("DELETE /schedules/{name}", named(cfg.dropRule))
-	mux.Handle("POST /schedules/{name}/run", named(cfg.runRule))
+	mux.Handle("POST /schedules/{name}/run", named(bare(cfg.runRule)))
 	for path, kind := range map[string]dispatch.Kind{"pause": dispatch.PauseRule, "resume": dispatch.ResumeRule} {
-		mux.Handle("POST /schedules/{name}/"+path, named(func(w http.ResponseWriter, r *http.Request, name string) {
+		mux.Handle("POST /schedules/{name}/"+path, named(bare(func(w http.ResponseWriter, r *http.Request, name string) {
 			if e, ok := cfg.doRule(w, r, kind, name); ok {
-				tellRule(w, http.StatusOK, e.Body)
+				cfg.tellRule(w, http.StatusOK, e.Body)
 			}
-		}))
+		})))
 	}
 }
 
@@ -54,6 +55,25 @@ func named(next func(w http.ResponseWriter, r *http.Request, name string)) http.
 	}
 }
 
+// bare refuses a body where it would be ignored: somebody may take it for the options of the run.
+func bare(next func(w http.ResponseWriter, r *http.Request, name string)) func(w http.ResponseWriter, r *http.Request, name string) {
+	return func(w http.ResponseWriter, r *http.Request, name string) {
+		text, err := io.ReadAll(io.LimitReader(r.Body, mostQuoted))
+		switch {
+		case err != nil:
+			trouble(w, err)
+		case len(text) > 0:
+			problemOf(w, http.StatusBadRequest, "", fmt.Sprintf("this request has no body; it came with %.80q. "+
+				"A run of a schedule has the options that PUT /schedules/%s gave it; POST /task/{name} runs a task with others", text, url.PathEscape(name)))
+		default:
+			next(w, r, name)
+		}
+	}
+}
+
+// mostQuoted is how much is read of a body that there should not be.
+const mostQuoted = 81
+
 func problemOf(w http.ResponseWriter, status int, kind, detail string) {
 	write(w, status, document.ProblemType, document.AppendProblem(nil, status, kind, detail, nil))
 }
@@ -68,18 +88,19 @@ func (cfg *Config) showRule(w http.ResponseWriter, _ *http.Request, name string)
 	case !ok:
 		refused(w, dispatch.NoRule)
 	default:
-		tellRule(w, http.StatusOK, value)
+		cfg.tellRule(w, http.StatusOK, value)
 	}
 }
 
 // tellRule answers with the document of a schedule, from its value in the store.
-func tellRule(w http.ResponseWriter, status int, value []byte) {
+func (cfg *Config) tellRule(w http.ResponseWriter, status int, value []byte) {
 	r, err := dispatch.DecodeRule(value)
 	if err != nil {
 		trouble(w, fmt.Errorf("this schedule: %w", err))
 		return
 	}
-	body, err := document.AppendRule(nil, &r, nextTimes(&r, shownTimes), true)
+	next, problem := cfg.nextTimes(&r, shownTimes)
+	body, err := document.AppendRule(nil, &r, next, problem, true)
 	if err != nil {
 		trouble(w, fmt.Errorf("this schedule: %w", err))
 		return
@@ -88,17 +109,27 @@ func tellRule(w http.ResponseWriter, status int, value []byte) {
 	write(w, status, jsonType, body)
 }
 
-// nextTimes are the next times of a schedule, so many at most, in its zone.
-func nextTimes(r *dispatch.StoredRule, most int) (all []time.Time) {
+// nextTimes are the next times of a schedule, so many at most, in its zone; or why there are none, if somebody has to do
+// something about that.
+func (cfg *Config) nextTimes(r *dispatch.StoredRule, most int) (all []time.Time, problem string) {
 	cron, err := schedule.ParseCron(string(r.Cron))
-	in, err2 := time.LoadLocation(string(r.Zone))
-	if err != nil || err2 != nil { // a zone that is not known any more
-		return nil
+	if err != nil {
+		return nil, fmt.Sprintf("it does not fire: this version does not understand its cron expression (%v); PUT it with another one", err)
+	}
+	in, err := time.LoadLocation(string(r.Zone))
+	if err != nil {
+		return nil, fmt.Sprintf("it does not fire: the zone data of this machine has no %q; PUT it with a zone that is there, "+
+			"or install the data and PUT it as it is", r.Zone)
+	}
+	if r.Next == 0 && !r.Paused {
+		if _, ok := cron.Next(in, r.From, max(cfg.Now().UnixMilli(), r.Passed)); ok {
+			problem = fmt.Sprintf("it has stopped: when it was due, the zone data of the machine had no %q; PUT it as it is, and it goes on", r.Zone)
+		}
 	}
 	for at, ok := r.Next, r.Next > 0; ok && len(all) < most; at, ok = cron.Next(in, r.From, at) {
 		all = append(all, time.UnixMilli(at).In(in))
 	}
-	return all
+	return all, problem
 }
 
 // dropRule is DELETE /schedules/{name}.
@@ -194,9 +225,9 @@ func (cfg *Config) putRule(w http.ResponseWriter, r *http.Request, name string) 
 	case isRefused(w, &e):
 	case e.Found:
 		w.Header().Set("Location", r.URL.EscapedPath())
-		tellRule(w, http.StatusCreated, e.Body)
+		cfg.tellRule(w, http.StatusCreated, e.Body)
 	default:
-		tellRule(w, http.StatusOK, e.Body)
+		cfg.tellRule(w, http.StatusOK, e.Body)
 	}
 }
 
@@ -279,7 +310,8 @@ func (cfg *Config) pageOfRules(after []byte, limit int) (body []byte, last strin
 	return append(bytes.TrimSuffix(body, []byte(",")), ']'), last, err
 }
 
-// appendListed appends a schedule as lists show it, and a comma, unless it has just been deleted.
+// appendListed appends a schedule as lists show it, and a comma, unless it has just been deleted. Of one that cannot be read it is
+// the name and why: the others are there to be seen all the same.
 func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
 	id := dispatch.RuleID(name)
 	value, ok, err := cfg.Store.Get(dispatch.TableRules, id[:])
@@ -287,11 +319,14 @@ func (cfg *Config) appendListed(dst, name []byte) ([]byte, error) {
 		return dst, err
 	}
 	r, err := dispatch.DecodeRule(value)
-	if err != nil {
-		return dst, err
+	if err == nil {
+		next, problem := cfg.nextTimes(&r, 1)
+		dst, err = document.AppendRule(dst, &r, next, problem, false)
 	}
-	if dst, err = document.AppendRule(dst, &r, nextTimes(&r, 1), false); err != nil {
-		return dst, err
+	if err != nil {
+		dst = document.AppendText(append(dst, `{"name":`...), name)
+		dst = document.AppendText(append(dst, `,"problem":`...), "it cannot be read: "+err.Error()+"; start the version that wrote it")
+		dst = append(dst, '}')
 	}
 	return append(dst, ','), nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"workman/dispatch"
+	"workman/store"
 )
 
 // ruleDoc is a schedule as it is shown.
@@ -120,4 +121,39 @@ func TestRulesOverlap(t *testing.T) {
 			t.Errorf("%s: %s, want %s", way, got, want)
 		}
 	}
+}
+
+// TestRulesUnread: schedules that cannot be read are in the list as what they are, and the others as ever.
+func TestRulesUnread(t *testing.T) {
+	s := serve(t)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		s.rule("PUT", name, `{"cron":"@daily","task":"x"}`, 201)
+	}
+	var b store.Batch
+	terms := dispatch.StoredRule{Name: []byte("c"), Cron: []byte("@daily"), Zone: []byte("UTC"), Task: []byte("x"), Terms: []byte{1, 2}}
+	for name, value := range map[string][]byte{"b": []byte("of a later version"), "c": terms.Append(nil)} {
+		id := dispatch.RuleID([]byte(name))
+		b.Put(dispatch.TableRules, id[:], value)
+	}
+	n, err := s.keeper.Store().Append(&b)
+	if err == nil {
+		err = s.keeper.Store().Wait(n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Schedules []struct{ Name, Task, Problem string }
+	}
+	if err := json.Unmarshal([]byte(s.ask("GET", "/schedules", 200).raw), &list); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, r := range list.Schedules {
+		got += fmt.Sprintf("%s %q %t; ", r.Name, r.Task, strings.Contains(r.Problem, "cannot be read"))
+	}
+	if want := `a "x" false; b "" true; c "" true; d "x" false; `; got != want {
+		t.Errorf("listed: %s, want %s", got, want)
+	}
+	s.ask("GET", "/schedules/b", 500)
 }

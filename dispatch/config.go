@@ -17,7 +17,8 @@ type Config struct {
 	WorkerCredit int     // tasks one worker may ask for ahead; more are not counted
 	Burst        int     // bytes handed to a worker in one go, before its loop is asked whether they are written: see Paused
 	Grace        int64   // milliseconds for which the tasks of a session that has lost its connection are kept for it; 0: they are not
-	Leases       int     // requests for a lease that wait at once
+	Leases       int     // requests for a lease that wait at once. Those that are lent tasks count too against a part of MaxTasks, if that is more: see LeasePart
+	LeaseNames   int     // names in all requests for a lease that wait at once: a name of one takes more than the rest of it
 	Losses       int     // workers a call may lose before it is given up: no task may take down every worker there is
 	FirePerStep  int     // schedules that one Tick may start; the rest follow at once, in further Ticks
 
@@ -68,6 +69,7 @@ func DefaultConfig() Config {
 		Burst:        1 << 20,
 		Grace:        5000,
 		Leases:       16_384,
+		LeaseNames:   131_072,
 		Losses:       5,
 		FirePerStep:  256,
 		Window:       4096,
@@ -91,7 +93,7 @@ func (c Config) validate() error {
 		{"MaxTasks", int64(c.MaxTasks)}, {"ConnTasks", int64(c.ConnTasks)},
 		{"MaxRuns", int64(c.MaxRuns)}, {"MaxNames", int64(c.MaxNames)},
 		{"MaxBytes", c.MaxBytes}, {"WorkerNames", int64(c.WorkerNames)}, {"WorkerCredit", int64(c.WorkerCredit)},
-		{"Burst", int64(c.Burst)}, {"Leases", int64(c.Leases)},
+		{"Burst", int64(c.Burst)}, {"Leases", int64(c.Leases)}, {"LeaseNames", int64(c.LeaseNames)},
 		{"Losses", int64(c.Losses)}, {"FirePerStep", int64(c.FirePerStep)},
 		{"Window", int64(c.Window)}, {"Near", int64(c.Near)}, {"MaxRun", int64(c.MaxRun)}, {"MaxBatch", int64(c.MaxBatch)}, {"MaxUnsafe", c.MaxUnsafe}, {"KeepBytes", c.KeepBytes},
 	} {

@@ -36,8 +36,7 @@ type Dispatcher struct {
 	feedAt   int64  // on the clock that nobody sets: when the hungry are fed
 	fence    uint64 // of the last hand-out to a worker that said hello; the server's epoch is in the upper half
 	seats    pool[seat]
-	leasing  int       // leases that wait for a task
-	spares   []*worker // of leases that have gone
+	leases   leases
 
 	places   uint64 // the last stamp given out: see stamp
 	input    uint64 // changes with each input

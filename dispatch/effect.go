@@ -58,6 +58,7 @@ const (
 	NoRule                // there is no schedule of that name
 	RuleThere             // there is one, and it was to be new
 	RuleChanged           // it is not any more, or not yet, as who asked takes it to be
+	TooManyLeases         // as many requests for a lease wait, or have as many names, or as many are lent, as may
 	StaleLease            // a lease that is over, or never was: its task is somebody else's by now, or done
 )
 

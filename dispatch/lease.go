@@ -39,6 +39,17 @@ type lease struct {
 	next, prev uint32
 }
 
+// LeasePart is which part of Config.MaxTasks may be lent by a lease each: one takes far more than a task.
+const LeasePart = 8
+
+// leases is what is known of all of them.
+type leases struct {
+	all     int       // that wait, or have tasks
+	waiting int       // for a task
+	names   int       // of these
+	spares  []*worker // of leases that have gone
+}
+
 // takeLease lends tasks of some names: those that are there at once, as many as were asked for, or else the first that comes
 // in the time that the request may wait.
 func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *Batch) {
@@ -46,25 +57,22 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 	if !d.here(from) {
 		return
 	}
-	why := Reason(0)
-	switch {
-	case d.draining:
-		why = Draining
-	case p.calls >= d.cfg.ConnTasks:
-		why = TooManyHere
-	case d.leasing >= d.cfg.Leases:
-		why = TooMany
-	}
+	why := d.mayLease(p)
 	var w *worker
 	if why == 0 {
-		if w = d.newLease(from, ev); w == nil {
-			why = TooMany
-		} else if !d.nameLease(from, w, ev.Body.Of(base)) {
+		switch w = d.newLease(from, ev); {
+		case w == nil:
+			why = TooManyLeases
+		case !d.nameLease(from, w, ev.Body.Of(base)):
 			why = TooManyName
-			d.gone(now, w.conn, out)
+		case d.leases.names+len(w.names) > d.cfg.LeaseNames:
+			why = TooManyLeases
 		}
 	}
 	if why != 0 {
+		if w != nil {
+			d.gone(now, w.conn, out)
+		}
 		d.stats.Refused++
 		refuse(out, from, ev.Seq, nil, why)
 		return
@@ -72,11 +80,24 @@ func (d *Dispatcher) takeLease(now Now, from Conn, ev *Event, base []byte, out *
 	d.fillLease(now, w, ev, out)
 }
 
+// mayLease says why there can be no other lease of a connection; 0 if there can.
+func (d *Dispatcher) mayLease(p *peer) Reason {
+	switch {
+	case d.draining:
+		return Draining
+	case p.calls >= d.cfg.ConnTasks:
+		return TooManyHere
+	case d.leases.waiting >= d.cfg.Leases, d.leases.all >= max(d.cfg.Leases, d.cfg.MaxTasks/LeasePart):
+		return TooManyLeases
+	}
+	return 0
+}
+
 // newLease makes a worker of a lease; nil if there is no seat for it.
 func (d *Dispatcher) newLease(from Conn, ev *Event) *worker {
 	var w *worker
-	if n := len(d.spares); n > 0 {
-		w, d.spares = d.spares[n-1], d.spares[:n-1]
+	if n := len(d.leases.spares); n > 0 {
+		w, d.leases.spares = d.leases.spares[n-1], d.leases.spares[:n-1]
 	} else {
 		w = &worker{lease: &lease{}}
 	}
@@ -88,6 +109,7 @@ func (d *Dispatcher) newLease(from Conn, ev *Event) *worker {
 	w.conn = d.pseudoConn(w.seat)
 	d.peer(w.conn).worker = w
 	d.stats.Workers++
+	d.leases.all++
 	return w
 }
 
@@ -97,8 +119,8 @@ const maxSpares = 1024
 // spareLease keeps the worker of a lease that has gone for the next.
 func (d *Dispatcher) spareLease(w *worker) {
 	*w = worker{lease: w.lease, names: w.names[:0]}
-	if len(d.spares) < maxSpares {
-		d.spares = append(d.spares, w)
+	if len(d.leases.spares) < maxSpares {
+		d.leases.spares = append(d.leases.spares, w)
 	}
 }
 
@@ -167,7 +189,8 @@ func (d *Dispatcher) oldestOf(w *worker) (oldest *name) {
 func (d *Dispatcher) waitForLease(now Now, w *worker, patience int64) {
 	p := d.peer(w.lease.from)
 	w.lease.waiting = true
-	d.leasing++
+	d.leases.waiting++
+	d.leases.names += len(w.names)
 	p.calls++
 	if w.lease.next = p.leases; p.leases != 0 {
 		d.seats.at(p.leases).worker.lease.prev = w.seat
@@ -183,7 +206,8 @@ func (d *Dispatcher) waitsNoMore(w *worker) {
 		return
 	}
 	l.waiting = false
-	d.leasing--
+	d.leases.waiting--
+	d.leases.names -= len(w.names)
 	d.unseat(w)
 	p := d.peer(l.from)
 	p.calls--

@@ -108,7 +108,8 @@ func (a *ask) isOf(old *StoredRule) bool {
 	return a.at == 0 || old != nil && (a.at == RuleIsThere || uint64(a.at) == old.Rev)
 }
 
-// setRule makes or changes a schedule. The same once more changes nothing.
+// setRule makes or changes a schedule. The same once more changes nothing, unless the schedule has stopped since its zone was
+// not known, and is now: then it goes on.
 func (d *Dispatcher) setRule(now Now, a *ask, old *StoredRule, body []byte, out *Batch) Reason {
 	r, err := DecodeRule(body)
 	switch {
@@ -130,7 +131,7 @@ func (d *Dispatcher) setRule(now Now, a *ask, old *StoredRule, body []byte, out 
 		if a.num&RulePausedSaid == 0 {
 			r.Paused = old.Paused
 		}
-		if r.isAs(old) {
+		if r.isAs(old) && (old.Paused || old.Next > 0 || d.nextOf(old, max(now.Wall, old.Passed)) == 0) {
 			d.tellRule(a, old, false, out)
 			return 0
 		}

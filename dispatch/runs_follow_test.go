@@ -559,7 +559,10 @@ func (k *kept) refused(r *request, e *dispatch.Effect) *flaw {
 	right := false
 	switch e.Reason {
 	case dispatch.TooMany:
-		right = k.cfg.MaxTasks < 100 || a.kind == dispatch.TakeLease && k.leasing() >= k.cfg.Leases
+		right = k.cfg.MaxTasks < 100 && a.kind != dispatch.TakeLease
+	case dispatch.TooManyLeases:
+		right = a.kind == dispatch.TakeLease && (k.leasing() >= k.cfg.Leases || k.cfg.LeaseNames < 100 ||
+			k.leasing()+len(k.lent) >= max(k.cfg.Leases, k.cfg.MaxTasks/dispatch.LeasePart))
 	case dispatch.TooManyHere:
 		right = k.cfg.ConnTasks < 100
 	case dispatch.NoMemory:

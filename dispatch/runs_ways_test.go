@@ -55,7 +55,7 @@ func (y *ways) tighten(rng *rand.Rand) {
 		bound *int
 		most  int
 	}{
-		{&y.cfg.MaxTasks, 30}, {&y.cfg.MaxRuns, 20}, {&y.cfg.ConnTasks, 12}, {&y.cfg.FirePerStep, 4}, {&y.cfg.WorkerCredit, 5}, {&y.cfg.Burst, 500}, {&y.cfg.Leases, 2},
+		{&y.cfg.MaxTasks, 30}, {&y.cfg.MaxRuns, 20}, {&y.cfg.ConnTasks, 12}, {&y.cfg.FirePerStep, 4}, {&y.cfg.WorkerCredit, 5}, {&y.cfg.Burst, 500}, {&y.cfg.Leases, 2}, {&y.cfg.LeaseNames, 4},
 	} {
 		if rng.IntN(5) == 0 {
 			*b.bound = 2 + rng.IntN(b.most)

@@ -133,6 +133,7 @@ var faults = []fault{
 	{name: "twice the grace", caught: "sleep", config: func(c *dispatch.Config) { c.Grace *= 2 }},
 	{name: "half the grace", caught: "sleep", config: func(c *dispatch.Config) { c.Grace /= 2 }},
 	{name: "a lease more that waits", caught: "bounds", config: func(c *dispatch.Config) { c.Leases++ }},
+	{name: "a name of a lease more that waits", caught: "bounds", config: func(c *dispatch.Config) { c.LeaseNames++ }},
 	{name: "no session goes on", caught: "sessions", event: hears(dispatch.SayHello, func(ev *dispatch.Event) { ev.Token = dispatch.Token{} })},
 	{name: "a session without a task", caught: "sessions", effect: onto(dispatch.Welcome, func(_ *saboteur, e *dispatch.Effect) {
 		if len(e.Body) > 12 {
@@ -171,7 +172,7 @@ var faults = []fault{
 	{name: "a name too many", caught: "bounds", config: func(c *dispatch.Config) { c.MaxNames++ }},
 	{name: "a little more on its way to a worker", caught: "burst", config: func(c *dispatch.Config) { c.Burst += 100 }},
 	{name: "a pause forgotten", caught: "idle", effect: when(dispatch.Paused, lose)},
-	{name: "a name more for a worker", caught: "names", config: func(c *dispatch.Config) { c.WorkerNames++ }},
+	{name: "a name more for a worker", caught: "stats", config: func(c *dispatch.Config) { c.WorkerNames++ }},
 	{name: "a credit more for a worker", caught: "credits", config: func(c *dispatch.Config) { c.WorkerCredit++ }},
 	{name: "a worker more to lose", caught: "answers", config: func(c *dispatch.Config) { c.Losses++ }},
 	{name: "bytes without bound", caught: "bounds", stats: func(s *dispatch.Stats) { s.Bytes += 1 << 40 }},

@@ -208,14 +208,15 @@ func (m *model) againstLease(from dispatch.Conn, in *input) (against []dispatch.
 	if m.calls(from) >= m.cfg.ConnTasks {
 		against = append(against, dispatch.TooManyHere)
 	}
-	waiting := 0
+	all, waiting, names := 0, 0, 0
 	for _, p := range m.peers {
-		if p.lease != nil && p.lease.waiting {
-			waiting++
+		if p.lease == nil {
+			continue
 		}
-	}
-	if waiting >= m.cfg.Leases {
-		against = append(against, dispatch.TooMany)
+		if all++; p.lease.waiting {
+			waiting++
+			names += len(p.names)
+		}
 	}
 	known, distinct := len(m.lines), []string{}
 	for _, name := range in.names() {
@@ -226,6 +227,9 @@ func (m *model) againstLease(from dispatch.Conn, in *input) (against []dispatch.
 		if m.lines[name] == nil {
 			known++
 		}
+	}
+	if waiting >= m.cfg.Leases || names+len(distinct) > m.cfg.LeaseNames || all >= max(m.cfg.Leases, m.cfg.MaxTasks/dispatch.LeasePart) {
+		against = append(against, dispatch.TooManyLeases)
 	}
 	if known > m.cfg.MaxNames && known > len(m.lines) {
 		against = append(against, dispatch.TooManyName)

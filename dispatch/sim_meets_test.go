@@ -9,7 +9,7 @@ import (
 var reasons = []string{
 	"?", "TooMany", "TooManyName", "NoMemory", "Draining", "NotStored", "Overloaded", "WorkersLost", "TooManyHere",
 	"StoreFull", "Nobody", "TooLate", "KeyReused", "NoRun", "RunFinished", "RunNotFailed", "RunNotFinished", "TooLarge",
-	"NoRule", "RuleThere", "RuleChanged", "StaleLease",
+	"NoRule", "RuleThere", "RuleChanged", "TooManyLeases", "StaleLease",
 }
 
 // situation names what an effect shows to have happened.
@@ -40,7 +40,7 @@ func TestSimMeets(t *testing.T) {
 		"RunTask", "ListTasks", "RegisterTask", "GetTask", "SendResult", "Block", "Unblock", "Gone", "Tick", "Report", "Drain", "Stop",
 		"HandOut", "Result", "Listed", "Paused", "TooMany", "TooManyName", "NoMemory", "Draining", "WorkersLost", "TooManyHere", "Nobody",
 		"requeued", "bad result", "SayHello", "Extend", "Progress", "HandBack", "TakeLease", "Welcome", "Late", "NoMoreTasks", "Hangup",
-		"Leased", "NoLease", "LeaseTaken", "StaleLease", "resumed",
+		"Leased", "NoLease", "LeaseTaken", "TooManyLeases", "StaleLease", "resumed",
 	} {
 		if met[what] < 5 {
 			t.Errorf("%s: met %d times in %d worlds", what, met[what], tries)

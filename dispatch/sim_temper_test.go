@@ -64,6 +64,9 @@ func (t *temper) tighten(rng *rand.Rand) {
 	if rng.IntN(3) == 0 {
 		t.cfg.MaxBytes = 1 << (16 + rng.IntN(6)) // a page of one size, or of many
 	}
+	if rng.IntN(6) == 0 {
+		t.cfg.LeaseNames = 1 + rng.IntN(4)
+	}
 }
 
 // turn changes the mood: what happens often now and what rarely, so that queues fill up and run dry.

@@ -154,6 +154,7 @@ func (d *Dispatcher) gone(now Now, from Conn, out *Batch) {
 	}
 	if w.lease != nil {
 		d.waitsNoMore(w)
+		d.leases.all--
 		defer d.spareLease(w)
 	}
 	d.giveSeat(w)

@@ -7,10 +7,11 @@ import (
 	"workman/dispatch"
 )
 
-// AppendRule appends the document of a schedule that recurs. next are the next times at which it is due, in its zone. A full
+// AppendRule appends the document of a schedule that recurs. next are the next times at which it is due, in its zone. problem
+// is why it does not fire, if people have to do something about that; it may be empty. A full
 // one has its options, copied as they are stored. It returns dispatch.ErrStored, and nothing appended, for one that this
 // version does not understand.
-func AppendRule(dst []byte, r *dispatch.StoredRule, next []time.Time, full bool) ([]byte, error) {
+func AppendRule(dst []byte, r *dispatch.StoredRule, next []time.Time, problem string, full bool) ([]byte, error) {
 	terms, err := dispatch.DecodeTerms(r.Terms)
 	if err != nil {
 		return dst, err
@@ -31,6 +32,9 @@ func AppendRule(dst []byte, r *dispatch.StoredRule, next []time.Time, full bool)
 	}
 	dst = appendSaid(dst, &terms)
 	dst = appendNext(dst, next)
+	if problem != "" {
+		dst = AppendText(append(dst, `,"problem":`...), problem)
+	}
 	if r.Last != (dispatch.ID{}) {
 		dst = appendTime(append(dst, `,"last":{`...), `"at":`, r.LastAt)
 		dst = append(r.Last.Append(append(dst, `,"run":"`...)), `"}`...)

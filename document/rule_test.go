@@ -26,19 +26,19 @@ func TestAppendRule(t *testing.T) {
 			`"last":{"at":"2026-11-26T01:30:00.000Z","run":"019abc00-0000-7000-8000-0000000000ff"},"runs":3,"skipped":2,"missed":1}`
 	)
 	for full, want := range map[bool]string{true: head + `,"options":{"n": 1}` + tail, false: head + tail} {
-		got, err := document.AppendRule([]byte("x"), &r, next, full)
+		got, err := document.AppendRule([]byte("x"), &r, next, "", full)
 		if err != nil || string(got) != "x"+want || !json.Valid(got[1:]) {
 			t.Errorf("%v\n%s\nwant\n%s", err, got, want)
 		}
 	}
 	plain := dispatch.StoredRule{Paused: true, Created: 1000, Name: []byte("p"), Cron: []byte("@daily"), Zone: []byte("UTC"), Task: []byte("t")}
-	got, err := document.AppendRule(nil, &plain, nil, true)
+	got, err := document.AppendRule(nil, &plain, nil, `no "zone"`, true)
 	if want := `{"name":"p","task":"t","cron":"@daily","zone":"UTC","overlap":"allow","catchup":"none","paused":true,"created":"1970-01-01T00:00:01.000Z",` +
-		`"next":[],"runs":0,"skipped":0,"missed":0}`; err != nil || string(got) != want {
+		`"next":[],"problem":"no \"zone\"","runs":0,"skipped":0,"missed":0}`; err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
 	}
 	r.Terms = []byte{1, 2}
-	if got, err := document.AppendRule([]byte("x"), &r, next, true); err == nil || string(got) != "x" {
+	if got, err := document.AppendRule([]byte("x"), &r, next, "", true); err == nil || string(got) != "x" {
 		t.Errorf("with terms that are none: %s", got)
 	}
 }

@@ -40,7 +40,11 @@ func whyText(w *dispatch.Why) string {
 	case dispatch.WhyNobody:
 		return "no worker that is connected has registered its task"
 	case dispatch.WhyBusy:
-		return fmt.Sprintf("each of the %d workers that registered its task has as many as it asked for; %s", w.Workers, aheadText(w))
+		who := fmt.Sprintf("each of the %d workers", w.Workers)
+		if w.Workers == 1 {
+			who = "the one worker"
+		}
+		return who + " that registered its task has as many as it asked for; " + aheadText(w)
 	case dispatch.WhyNext:
 		return "a worker is ready for a task like it; " + aheadText(w)
 	case dispatch.WhyNotLoaded:
@@ -55,8 +59,13 @@ func whyText(w *dispatch.Why) string {
 }
 
 func aheadText(w *dispatch.Why) string {
-	if w.AtLeast {
-		return fmt.Sprintf("at least %d come before it", w.Ahead)
+	come := "come"
+	if w.Ahead == 1 {
+		come = "comes"
 	}
-	return fmt.Sprintf("%d come before it", w.Ahead)
+	text := fmt.Sprintf("%d %s before it", w.Ahead, come)
+	if w.AtLeast {
+		return "at least " + text
+	}
+	return text
 }

@@ -28,6 +28,7 @@ var refusals = [...]struct {
 	dispatch.RunFinished:    {409, 0, "urn:workman:problem:run-finished", "the run is finished: there is nothing left to cancel"},
 	dispatch.RunNotFailed:   {409, 0, "urn:workman:problem:run-not-failed", "only a run that is dead, cancelled, expired or retrying can be tried once more"},
 	dispatch.RunNotFinished: {409, 0, "urn:workman:problem:run-not-finished", "the run is not finished, so it is kept; cancel it first"},
+	dispatch.TooManyLeases:  {503, 1, "urn:workman:problem:leases-full", "as many requests for a lease wait (16,384, or 131,072 names in all), or as many are lent (an eighth of --max-tasks), as may; try again in a moment, ask for more tasks with one (count), or take them over a WebSocket (/worker)"},
 	dispatch.StaleLease:     {409, 0, "urn:workman:problem:stale-lease", "this lease is over, or never was: what its task came to is somebody else's to say by now; stop working on it, and take another"},
 	dispatch.NoRule:         {404, 0, "urn:workman:problem:no-such-schedule", "there is no schedule of this name; GET /schedules lists those there are"},
 	dispatch.RuleThere:      {412, 0, "urn:workman:problem:schedule-exists", "there is a schedule of this name, and If-None-Match asked for none to be there; leave that out to change it"},

@@ -30,15 +30,19 @@ func (c *Calendar) Next(cron, zone []byte, from, after int64) int64 {
 		}
 		c.crons[string(cron)] = rule
 	}
-	in, known := c.zones[string(zone)]
-	if !known {
-		in, _ = c.load(string(zone)) // nil if it is not known
+	in := c.zones[string(zone)]
+	if in == nil {
+		loaded, err := c.load(string(zone))
+		if err != nil {
+			return 0 // and not remembered: its data may come
+		}
 		if len(c.zones) >= remembered {
 			clear(c.zones)
 		}
+		in = loaded
 		c.zones[string(zone)] = in
 	}
-	if rule == nil || in == nil {
+	if rule == nil {
 		return 0
 	}
 	at, ok := rule.Next(in, from, after)

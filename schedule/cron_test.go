@@ -151,7 +151,7 @@ func TestCalendar(t *testing.T) {
 			}
 		}
 	}
-	if loads != 3 {
-		t.Errorf("zones were loaded %d times, want 3", loads)
+	if loads != 5 { // two that are known, once each; the other each time, since it may come
+		t.Errorf("zones were loaded %d times, want 5", loads)
 	}
 }
