@@ -23,6 +23,7 @@ type promise struct {
 	history  block
 	historyN uint32
 	size     int            // bytes that the run takes in the store
+	safe     uint64         // the batch that must be safe before a worker gets it, if it came with a key
 	n, turn  uint64         // settling: the batch that the store must have, and which of those that settled it is
 	limit    schedule.Timer // of its time to live or its deadline, on the wall clock
 	limited  bool
