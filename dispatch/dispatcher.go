@@ -309,7 +309,7 @@ func (d *Dispatcher) tick(now Now, out *Batch) {
 		case value&timerLimit != 0:
 			d.limitReached(now, slot, d.tasks.at(slot), out)
 		default:
-			d.start(now, slot, d.tasks.at(slot), out)
+			d.timeHasCome(now, slot, d.tasks.at(slot), out)
 		}
 		d.ease(now, out)
 	}

@@ -79,6 +79,9 @@ func (d *Dispatcher) await(now Now, k *stored, r *StoredRun, out *Batch) {
 	at, _ := k.dueOf(r)
 	if d.onTimetable(at) {
 		if slot, t, ok := d.remember(k, r); ok {
+			if len(r.Key) > 0 {
+				d.promises.at(t.promise).safe = d.durable.batches
+			}
 			d.limitOf(now, slot, t)
 			d.setStart(now, slot, t)
 			return
@@ -110,15 +113,15 @@ func (d *Dispatcher) hold(now Now, k *stored, r *StoredRun, out *Batch) {
 	t.state = scheduled
 	d.stats.Schedule++
 	d.names.all[t.name].scheduled++
-	d.holdBack(slot, t, k.id)
+	d.untilSafe(slot, t, false)
 }
 
-// holdBack has a run that is scheduled start when all that was written so far is safe.
-func (d *Dispatcher) holdBack(slot uint32, t *task, id ID) {
+// untilSafe has a run start once all that was written so far is safe.
+func (d *Dispatcher) untilSafe(slot uint32, t *task, late bool) {
 	n := d.names.all[t.name]
 	n.refs++ // until it is held no more
 	n.queue.lane(t.rank()).held++
-	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: id, num: t.name, rank: t.rank()})
+	d.durable.held.push(held{n: d.durable.batches, slot: slot, id: d.promises.at(t.promise).id, num: t.name, rank: t.rank(), late: late})
 }
 
 // held is a run that starts when a batch is safe.
@@ -128,6 +131,7 @@ type held struct {
 	id   ID
 	num  uint32
 	rank uint8
+	late bool // its time came before it was safe: it has its place in line from when it starts
 }
 
 // unhold starts what was held for batches that are safe now.
@@ -140,7 +144,7 @@ func (d *Dispatcher) unhold(now Now, out *Batch) {
 		t := d.tasks.at(h.slot)
 		switch {
 		case t.state != scheduled || t.with != 0 || d.runs[h.id] != h.slot || d.draining:
-		case l.gap != nil && t.stamp() <= l.gap.after:
+		case !h.late && l.gap != nil && t.stamp() <= l.gap.after:
 			d.startBefore(now, h.slot, t, out)
 		default:
 			d.start(now, h.slot, t, out)
@@ -178,11 +182,6 @@ func (d *Dispatcher) unscheduled(t *task) {
 
 // start makes a run pending whose time has come.
 func (d *Dispatcher) start(now Now, slot uint32, t *task, out *Batch) {
-	if p := d.promises.at(t.promise); p.n > d.durable.committed && !d.durable.failed {
-		t.with = 0 // the timer is gone
-		d.holdBack(slot, t, p.id)
-		return
-	}
 	d.unscheduled(t)
 	t.state = free
 	if d.expireIfLate(now, slot, t, out) {
@@ -190,6 +189,16 @@ func (d *Dispatcher) start(now Now, slot uint32, t *task, out *Batch) {
 	}
 	d.stats.Fired++
 	d.rejoin(now, slot, t, out)
+}
+
+// timeHasCome starts a run that is on the timetable, or has it wait until it is safe: see hold.
+func (d *Dispatcher) timeHasCome(now Now, slot uint32, t *task, out *Batch) {
+	if d.promises.at(t.promise).safe > d.durable.committed {
+		t.with = 0 // the timer is gone
+		d.untilSafe(slot, t, true)
+		return
+	}
+	d.start(now, slot, t, out)
 }
 
 // rejoin gives a run in memory a new place in line, behind all others.

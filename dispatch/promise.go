@@ -23,8 +23,8 @@ type promise struct {
 	history  block
 	historyN uint32
 	size     int            // bytes that the run takes in the store
-	n        uint64         // scheduled: the batch that must be safe before it starts, 0: any. settling: the batch that the store must have
-	turn     uint64         // settling: which of those that settled it is
+	safe     uint64         // the batch that must be safe before a worker gets it, if it came with a key
+	n, turn  uint64         // settling: the batch that the store must have, and which of those that settled it is
 	limit    schedule.Timer // of its time to live or its deadline, on the wall clock
 	limited  bool
 	lapse    schedule.Timer // of its attempt, on the other
@@ -187,9 +187,6 @@ func (d *Dispatcher) promise(now Now, s *submit, out *Batch) {
 	case s.at > now.Wall:
 		state = Waiting
 		d.await(now, &k, &r, out)
-		if slot := d.runs[id]; slot != 0 && len(s.Key) > 0 {
-			d.promises.at(d.tasks.at(slot).promise).n = d.durable.batches // see hold: its time may come before that is safe
-		}
 	case k.due:
 		d.hold(now, &k, &r, out)
 	case len(s.Key) > 0:

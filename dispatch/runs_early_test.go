@@ -78,3 +78,26 @@ func TestNotBefore(t *testing.T) {
 		t.Errorf("at their time one run has not begun, or one not expired\n%s", s.log)
 	}
 }
+
+// TestKeyNotBeforeSafe: the time of a run under a key comes while the store has not kept it yet. A worker gets it once it has.
+func TestKeyNotBeforeSafe(t *testing.T) {
+	s := newStage(t, nil)
+	worker := s.arrives(true)
+	s.works(worker, 1)
+	s.passes(1)
+	s.settles() // what is due soon has been looked up: from now on it is in memory
+	terms := dispatch.NewTerms()
+	terms.Key = []byte("once")
+	s.must(s.request(nil, ask{kind: dispatch.ScheduleTask, name: []byte("a"), body: s.newBody(), at: s.now.Wall + 5, terms: &terms}))
+	s.must(s.flush())
+	for len(s.disk.loads) > 0 { // whether the key is known
+		s.must(s.load())
+	}
+	s.must(s.flush())
+	if s.passes(5); len(s.disk.pending) == 0 || len(worker.held) != 0 {
+		t.Fatalf("%d batches wait, and the worker has %d runs\n%s", len(s.disk.pending), len(worker.held), s.log)
+	}
+	if s.settles(); len(worker.held) != 1 {
+		t.Errorf("when it is safe, the worker has %d runs\n%s", len(worker.held), s.log)
+	}
+}
