@@ -113,108 +113,56 @@ func TestKeysWait(t *testing.T) {
 	}
 }
 
-// careful is a world whose store answers when it is told to, and whose one producer submits runs of one name.
-type careful struct {
-	*kept
-	t        *testing.T
-	producer *end
-}
-
-func newCareful(t *testing.T) *careful {
+// TestKeyedRunBehindAGap has a run under a key come behind others that are on the disk only, and then a worker, for which
+// these are loaded. It is not handed that run before it is durable.
+func TestKeyedRunBehindAGap(t *testing.T) {
 	k, err := newKept(1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &careful{kept: k, t: t}
+	must := func(f *flaw) {
+		t.Helper()
+		if f != nil {
+			t.Fatalf("%v\n%s", f, k.log)
+		}
+	}
+	answerLoads := func() { // and make nothing durable
+		must(k.flush())
+		for len(k.disk.loads) > 0 {
+			must(k.load())
+			must(k.flush())
+		}
+	}
 	k.cfg = dispatch.DefaultConfig()
 	k.cfg.Durable, k.cfg.Window, k.batch, k.fails = true, 2, 1, false
-	c.must(k.crash()) // and begin with these
+	must(k.crash()) // and begin with these
 	producer, f := k.enter(false)
-	c.must(f)
-	c.producer = producer
-	return c
-}
-
-func (c *careful) must(f *flaw) {
-	c.t.Helper()
-	if f != nil {
-		c.t.Fatalf("%v\n%s", f, c.log)
+	must(f)
+	submit := func(key []byte) {
+		terms := dispatch.NewTerms()
+		terms.Promise, terms.Reply, terms.Key = true, dispatch.ReplyAccepted, key
+		must(k.request(producer, ask{kind: dispatch.RunTask, name: []byte("a"), body: k.newBody(), terms: &terms}))
 	}
-}
-
-// submit asks for a run, as soon as may be if at is 0.
-func (c *careful) submit(key []byte, at int64) {
-	terms := dispatch.NewTerms()
-	terms.Promise, terms.Reply, terms.Key = true, dispatch.ReplyAccepted, key
-	what := ask{kind: dispatch.RunTask, name: []byte("a"), body: c.newBody(), terms: &terms}
-	if at != 0 {
-		what.kind, what.at, terms.Reply = dispatch.ScheduleTask, at, dispatch.ReplyID
-	}
-	c.must(c.request(c.producer, what))
-}
-
-// work has a worker come, who is ready for ten.
-func (c *careful) work() *end {
-	worker, f := c.enter(true)
-	c.must(f)
-	c.must(c.do(worker.conn, ask{kind: dispatch.RegisterTask, name: []byte("a")}))
-	c.must(c.do(worker.conn, ask{kind: dispatch.GetTask, count: 10}))
-	return worker
-}
-
-// answerLoads makes nothing durable.
-func (c *careful) answerLoads() {
-	c.must(c.flush())
-	for len(c.disk.loads) > 0 {
-		c.must(c.load())
-		c.must(c.flush())
-	}
-}
-
-func (c *careful) commit() {
-	for len(c.disk.loads)+len(c.disk.pending)+len(c.out.Ops) > 0 {
-		c.must(c.storeAnswers())
-	}
-}
-
-// TestKeyedRunBehindAGap has a run under a key come behind others that are on the disk only, and then a worker, for which
-// these are loaded. It is not handed that run before it is durable.
-func TestKeyedRunBehindAGap(t *testing.T) {
-	c := newCareful(t)
 	for range 3 {
-		c.submit(nil, 0)
+		submit(nil)
 	}
-	c.commit()
-	c.submit([]byte("key"), 0)
-	c.answerLoads()
-	worker := c.work()
-	c.answerLoads()
+	for len(k.disk.loads)+len(k.disk.pending)+len(k.out.Ops) > 0 {
+		must(k.storeAnswers())
+	}
+	submit([]byte("key"))
+	answerLoads()
+	worker, f := k.enter(true)
+	must(f)
+	must(k.do(worker.conn, ask{kind: dispatch.RegisterTask, name: []byte("a")}))
+	must(k.do(worker.conn, ask{kind: dispatch.GetTask, count: 10}))
+	answerLoads()
 	if len(worker.held) != 3 {
 		t.Errorf("%d runs were handed out before the fourth is durable, want 3", len(worker.held))
 	}
-	c.commit()
+	for len(k.disk.loads)+len(k.disk.pending)+len(k.out.Ops) > 0 {
+		must(k.storeAnswers())
+	}
 	if len(worker.held) != 4 {
 		t.Errorf("%d runs were handed out in the end, want 4", len(worker.held))
-	}
-}
-
-// TestKeyedRunOfATime has the time of runs come before they are durable. One that has a key waits for that, too.
-func TestKeyedRunOfATime(t *testing.T) {
-	c := newCareful(t)
-	worker := c.work()
-	c.must(c.tick()) // know what is due
-	c.commit()
-	for _, key := range [][]byte{nil, []byte("key")} {
-		c.submit(key, c.now.Wall+1000)
-		c.answerLoads()
-	}
-	c.now.Mono, c.now.Wall = c.now.Mono+2000, c.now.Wall+2000
-	c.must(c.tick())
-	if len(worker.held) != 1 || len(worker.held[0].run.r.Key) > 0 {
-		t.Errorf("before they are durable %d of a run without a key and one with one were handed out, want the first", len(worker.held))
-	}
-	c.commit()
-	if len(worker.held) != 2 {
-		t.Errorf("%d runs were handed out in the end, want 2", len(worker.held))
 	}
 }
