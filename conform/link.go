@@ -137,13 +137,14 @@ func (l *link) rewritten(f ws.Frame) []ws.Frame {
 	return frames
 }
 
-// send says something to the worker. Parts of a message are not recorded.
+// send says something to the worker. Parts of a message are not recorded. What is recorded is written before anything else: so
+// the pong to a later ping tells that the worker has it.
 func (l *link) send(f ws.Frame) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if f.Header.Fin && f.Header.OpCode != ws.OpContinuation {
 		l.proxy.recording.add(entry{conn: l.number, toWorker: true, op: f.Header.OpCode, text: f.Payload}, true)
 	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
 	return ws.WriteFrame(l.worker, f)
 }
 
