@@ -16,7 +16,7 @@
 //	go run ./bench --scenario s2 --relay --gate bench/ratio.json
 //	go run ./bench --scenario ws64 --rate 20000             an open loop: no coordinated omission
 //	go run ./bench --scenario durable,life --peers redis-aof   runs that are kept on the disk
-//	go run ./bench --scenario combined,lease --relay --pin     what workers speak, beside workers of old
+//	go run ./bench --scenario combined1,lease --relay --pin    what workers speak, beside workers of old
 //	go run ./bench --scenario due --due 1000000 --seconds 60   a million schedules, and how late they were
 //	go run ./bench --sweep pending --svg pending.svg        how the cost grows
 //
